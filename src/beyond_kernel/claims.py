@@ -1,0 +1,170 @@
+"""The ledger of a chapter: each claim with its source, its tolerance, what was measured and whether it holds."""
+
+import math
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from beyond_kernel.parameters import BadParameter, real_number
+
+MIME = "application/vnd.beyond-kernel.claims+json"
+"""Media type under which a chapter hands its claims to the build."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of a chapter; ``holds`` is None outside the range for which it is claimed.
+
+    Attributes:
+        id: "chapter/name".
+        statement: one sentence.
+        source: paper and statement, or "measured here".
+        test: name of the test that guards the code behind it.
+        predicted: what theory or the plan says, as a number or in words.
+        measured: the number that decides.
+        spread: standard deviation or range over seeds, in words; empty where there is one number only.
+        tolerance: the comparison in words, such as "at least 0.65".
+        why: reason for the tolerance.
+        holds: True, False or None.
+        outside: why the claim is not made for these parameters; empty where it is made.
+    """
+
+    id: str
+    statement: str
+    source: str
+    test: str
+    predicted: float | str
+    measured: float
+    spread: str
+    tolerance: str
+    why: str
+    holds: bool | None
+    outside: str
+
+
+class Ledger:
+    """Collects the claims of one chapter, prints the verdict and emits the numbers.
+
+    Args:
+        chapter: the chapter's name, which becomes the first half of every id.
+    """
+
+    def __init__(self, chapter: str) -> None:
+        self.chapter = _words("chapter", chapter)
+        self.claims: dict[str, Claim] = {}
+
+    def claim(
+        self,
+        name: str,
+        statement: str,
+        *,
+        source: str,
+        test: str,
+        measured: float,
+        predicted: float | str,
+        why: str,
+        at_least: float | None = None,
+        at_most: float | None = None,
+        spread: Any = None,
+        outside: str | None = None,
+    ) -> Claim:
+        """State a claim and decide it: it holds if ``at_least`` <= measured <= ``at_most``, whichever are given.
+
+        Stating the same name again replaces the earlier claim, so that a cell can be run twice.
+
+        Args:
+            name: second half of the id, lower case with underscores.
+            statement: one sentence, free of measured numbers, for the verdict.
+            source: paper and statement, or "measured here".
+            test: name of the test function that guards the code behind the claim.
+            measured: the number that decides; NaN means that the claim fails.
+            predicted: what is expected, a number or words.
+            why: reason for the tolerance.
+            at_least: lower end of the accepted range.
+            at_most: upper end of the accepted range.
+            spread: values over seeds, whose smallest and largest are kept; or None.
+            outside: a reason why the claim is not made at these parameters; None where it is made.
+
+        Raises:
+            BadParameter: if a text is missing, the name is malformed or no end of the range is given.
+        """
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            raise BadParameter(f"name = {name!r} is not accepted: lower-case letters, digits and underscores only.")
+        for label, text in {"statement": statement, "source": source, "test": test, "why": why}.items():
+            _words(label, text)
+        if at_least is None and at_most is None:
+            raise BadParameter(f"claim {name!r} has no tolerance: give at_least, at_most or both.")
+        measured = float(measured)
+        claim = Claim(
+            id=f"{self.chapter}/{name}",
+            statement=statement,
+            source=source,
+            test=test,
+            predicted=predicted if isinstance(predicted, str) else float(predicted),
+            measured=measured,
+            spread=_range(spread),
+            tolerance=_tolerance(at_least, at_most),
+            why=why,
+            holds=None if outside else _holds(measured, at_least, at_most),
+            outside=outside or "",
+        )
+        self.claims[name] = claim
+        return claim
+
+    def verdict(self) -> None:
+        """Print one line a claim in words that do not change with rounding.
+
+        Raises:
+            BadParameter: if no claim was made.
+        """
+        if not self.claims:
+            raise BadParameter(f"chapter {self.chapter!r} makes no claim: state at least one before the verdict.")
+        for claim in self.claims.values():
+            print(f"{_verdict(claim)}  {claim.id}: {claim.statement} [{claim.tolerance}]")
+
+    def emit(self) -> None:
+        """Display the claims with their numbers as data of type ``MIME``, for the build."""
+        from IPython.display import display
+
+        data = [asdict(claim) for claim in self.claims.values()]
+        for row in data:
+            for key in ("predicted", "measured"):
+                if isinstance(row[key], float) and not math.isfinite(row[key]):
+                    row[key] = str(row[key])  # JSON knows no NaN
+        display({MIME: data, "text/plain": f"{len(data)} claims of {self.chapter}"}, raw=True)
+
+
+def _verdict(claim: Claim) -> str:
+    if claim.holds is None:
+        return f"OUTSIDE THE RANGE CLAIMED ({claim.outside})"
+    return "HOLDS" if claim.holds else "DOES NOT HOLD"
+
+
+def _holds(measured: float, at_least: float | None, at_most: float | None) -> bool:
+    if math.isnan(measured):
+        return False
+    return (at_least is None or measured >= at_least) and (at_most is None or measured <= at_most)
+
+
+def _tolerance(at_least: float | None, at_most: float | None) -> str:
+    parts = []
+    if at_least is not None:
+        parts.append(f"at least {real_number('at_least', at_least):g}")
+    if at_most is not None:
+        parts.append(f"at most {real_number('at_most', at_most):g}")
+    return " and ".join(parts)
+
+
+def _range(spread: Any) -> str:
+    if spread is None:
+        return ""
+    values = np.asarray(spread, dtype=float).ravel()
+    return f"{np.nanmin(values):.3g} to {np.nanmax(values):.3g} over {len(values)}"
+
+
+def _words(name: str, text: Any) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise BadParameter(f"{name} = {text!r} is not accepted: it must be a sentence or a name.")
+    return text

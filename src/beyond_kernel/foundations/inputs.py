@@ -1,0 +1,121 @@
+"""Laws of the inputs, each with mean zero and covariance the identity, and the streams of random numbers."""
+
+import hashlib
+from collections.abc import Callable
+
+import torch
+
+from beyond_kernel.parameters import BadParameter, one_of, whole_number
+
+
+def gaussian(n: int, d: int, generator: torch.Generator, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Return n independent draws from N(0, I_d), shape (n, d).
+
+    All laws draw in double precision and round to ``dtype``, so both precisions see the same sample.
+
+    Args:
+        n: number of draws, at least 1.
+        d: dimension, at least 1.
+        generator: source of the randomness; the result lies on its device.
+        dtype: a floating-point dtype.
+
+    Raises:
+        BadParameter: if ``n`` or ``d`` is no whole number of at least 1.
+        TypeError: if ``generator`` or ``dtype`` is of another kind.
+    """
+    _checked(n, d, generator, dtype)
+    return _normal(n, d, generator).to(dtype)
+
+
+def sphere(n: int, d: int, generator: torch.Generator, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Return n independent uniform draws from the sphere of radius sqrt(d), shape (n, d).
+
+    A normal vector divided by its length has no preferred direction. Arguments and errors as in ``gaussian``.
+    """
+    _checked(n, d, generator, dtype)
+    draws = _normal(n, d, generator)
+    return (draws * (d**0.5 / draws.norm(dim=1, keepdim=True))).to(dtype)
+
+
+def hypercube(n: int, d: int, generator: torch.Generator, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    """Return n independent uniform draws from {-1, +1}^d, shape (n, d).
+
+    Arguments and errors as in ``gaussian``.
+    """
+    _checked(n, d, generator, dtype)
+    bits = torch.randint(0, 2, (n, d), generator=generator, dtype=torch.int8, device=generator.device)
+    return (2 * bits - 1).to(dtype)
+
+
+INPUT_LAWS: dict[str, Callable[..., torch.Tensor]] = {
+    "gaussian": gaussian,
+    "sphere": sphere,
+    "hypercube": hypercube,
+}
+
+
+def sample_inputs(
+    law: str,
+    n: int,
+    d: int,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> torch.Tensor:
+    """Return n inputs of dimension d from the named law, shape (n, d).
+
+    Args:
+        law: a key of ``INPUT_LAWS``: gaussian, sphere or hypercube.
+        n: number of inputs, at least 1.
+        d: dimension, at least 1.
+        generator: source of the randomness.
+        dtype: a floating-point dtype.
+        device: where the result is to lie.
+
+    Raises:
+        BadParameter: if the law is not known, or ``n`` or ``d`` is no whole number of at least 1.
+        TypeError: if ``generator`` or ``dtype`` is of another kind.
+    """
+    one_of("law", law, list(INPUT_LAWS))
+    return INPUT_LAWS[law](n, d, generator, dtype).to(device)
+
+
+def generator_for(seed: int, *labels: int | float | str) -> torch.Generator:
+    """Return a CPU generator whose state depends on the seed and the labels alone.
+
+    ``generator_for(0, "data", 3)`` and ``generator_for(0, "test", 3)`` are separate streams:
+    a larger sample or one more neuron in one place does not shift the draws in another. The seed and the
+    labels are hashed (SHA-256, with their types and lengths) to the 32 bits that torch's CPU generator takes:
+    two different lists of labels meet with probability 2^-32.
+
+    Args:
+        seed: a whole number of at least 0.
+        labels: whole numbers, floats or strings; 1, 1.0 and "1" are three different labels.
+
+    Raises:
+        BadParameter: if ``seed`` or a label is of another kind.
+    """
+    whole_number("seed", seed, least=0)
+    digest = hashlib.sha256("".join(_encoded(item) for item in (seed, *labels)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
+
+
+def _encoded(label: int | float | str) -> str:
+    if isinstance(label, bool) or not isinstance(label, int | float | str):
+        raise BadParameter(f"label {label!r} is not accepted: labels are whole numbers, floats or strings.")
+    if isinstance(label, str):
+        return f"s{len(label)}:{label};"
+    return f"f{float(label).hex()};" if isinstance(label, float) else f"i{int(label)};"
+
+
+def _normal(n: int, d: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.randn(n, d, generator=generator, dtype=torch.float64, device=generator.device)
+
+
+def _checked(n: int, d: int, generator: torch.Generator, dtype: torch.dtype) -> None:
+    whole_number("n", n)
+    whole_number("d", d)
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator = {generator!r} is not accepted: it must be a torch.Generator.")
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(f"dtype = {dtype!r} is not accepted: it must be a floating-point torch dtype.")

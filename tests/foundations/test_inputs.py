@@ -1,0 +1,149 @@
+"""Samplers against the moments of their laws, and the streams against their definition."""
+
+import hashlib
+import math
+
+import pytest
+import torch
+
+from beyond_kernel.foundations.inputs import (
+    INPUT_LAWS,
+    gaussian,
+    generator_for,
+    hypercube,
+    sample_inputs,
+    sphere,
+)
+from beyond_kernel.parameters import BadParameter
+
+DIM, SAMPLES = 6, 20_000
+# Moments of one coordinate and of a product of two under each law: E x^4 and E x_1^2 x_2^2.
+FOURTH = {"gaussian": 3.0, "sphere": 3 * DIM / (DIM + 2), "hypercube": 1.0}
+MIXED = {"gaussian": 1.0, "sphere": DIM / (DIM + 2), "hypercube": 1.0}
+# The largest of at most 21 means: 5 standard errors are passed with probability above 1 - 21 * 6e-7.
+STANDARD_ERRORS = 5
+
+
+def assert_mean(draws, expected):
+    error = draws.std(dim=0) / math.sqrt(len(draws))
+    assert ((draws.mean(dim=0) - expected).abs() <= STANDARD_ERRORS * error + 1e-12).all()
+
+
+def assert_law(law, seed):
+    X = sample_inputs(law, SAMPLES, DIM, generator_for(seed, "test", law))
+    pairs = torch.combinations(torch.arange(DIM))
+    products = X[:, pairs[:, 0]] * X[:, pairs[:, 1]]
+    assert_mean(X, 0)
+    assert_mean(products, 0)
+    assert_mean(X**2, 1)
+    assert_mean(X**4, FOURTH[law])
+    assert_mean(products**2, MIXED[law])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("law", INPUT_LAWS)
+def test_moments(law, seed):
+    assert_law(law, seed)
+
+
+@pytest.mark.parametrize("law", ["gaussian", "sphere"])
+def test_no_direction_is_preferred(law):
+    X = sample_inputs(law, SAMPLES, DIM, generator_for(7, law))
+    diagonal = X.sum(dim=1, keepdim=True) / math.sqrt(DIM)
+    assert_mean(diagonal**4, FOURTH[law])
+
+
+def test_sphere_has_radius_root_d():
+    for d in (1, 2, 50):
+        X = sphere(100, d, generator_for(0))
+        # One rounding in each of d squares.
+        torch.testing.assert_close(
+            X.norm(dim=1), torch.full((100,), d**0.5, dtype=X.dtype), rtol=1e-13, atol=0
+        )
+
+
+def test_hypercube_has_corners_only_and_all_of_them():
+    X = hypercube(400, 3, generator_for(0))
+    assert set(X.flatten().tolist()) == {-1.0, 1.0}
+    assert len(X.unique(dim=0)) == 8  # a corner is missed with probability 8 (7/8)^400 = 5e-23
+
+
+@pytest.mark.parametrize("law", INPUT_LAWS)
+def test_both_precisions_see_one_sample(law):
+    double = sample_inputs(law, 50, 4, generator_for(1), torch.float64)
+    single = sample_inputs(law, 50, 4, generator_for(1), torch.float32)
+    assert double.dtype == torch.float64 and single.dtype == torch.float32 and double.shape == (50, 4)
+    assert torch.equal(single, double.float())
+
+
+@pytest.mark.parametrize("law", INPUT_LAWS)
+def test_the_generator_alone_decides(law):
+    before = torch.random.get_rng_state()
+    first = sample_inputs(law, 30, 4, generator_for(5, "data"))
+    torch.rand(3, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(first, sample_inputs(law, 30, 4, generator_for(5, "data")))
+    assert not torch.equal(first, sample_inputs(law, 30, 4, generator_for(6, "data")))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_named_laws_are_the_functions():
+    assert torch.equal(sample_inputs("gaussian", 5, 2, generator_for(0)), gaussian(5, 2, generator_for(0)))
+    assert list(INPUT_LAWS) == ["gaussian", "sphere", "hypercube"]
+
+
+def test_a_stream_is_the_hash_of_its_labels():
+    text = "i3;s4:data;i7;f0x1.8000000000000p-1;"
+    expected = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    assert generator_for(3, "data", 7, 0.75).initial_seed() == expected
+
+
+def test_streams_do_not_meet():
+    labels = [
+        (),
+        (0,),
+        ("0",),
+        (0.0,),
+        (1, 23),
+        (12, 3),
+        ("ab", "c"),
+        ("a", "bc"),
+        ("abc",),
+        ("s1:a;",),
+        ("a",),
+    ]
+    labels += [("width", i) for i in range(300)]
+    seeds = {generator_for(seed, *label).initial_seed() for seed in (0, 1, 10) for label in labels}
+    assert len(seeds) == 3 * len(labels)  # 933 numbers of 32 bits, fixed by the hash: no two are equal
+
+
+def test_two_streams_are_uncorrelated():
+    first, second = (gaussian(SAMPLES, 1, generator_for(0, name)) for name in ("data", "weights"))
+    assert_mean(first * second, 0)
+
+
+@pytest.mark.parametrize("label", [True, None, (1, 2), torch.tensor(1)])
+def test_other_labels_are_refused(label):
+    with pytest.raises(BadParameter, match="label"):
+        generator_for(0, label)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, "0", None, True])
+def test_other_seeds_are_refused(seed):
+    with pytest.raises(BadParameter, match="seed"):
+        generator_for(seed)
+
+
+@pytest.mark.parametrize("law", INPUT_LAWS.values())
+def test_bad_arguments_are_refused(law):
+    for n, d in ((0, 3), (3, 0), (2.0, 3), (3, -1)):
+        with pytest.raises(BadParameter, match="whole number"):
+            law(n, d, generator_for(0))
+    with pytest.raises(TypeError, match="generator"):
+        law(3, 3, 0)
+    with pytest.raises(TypeError, match="dtype"):
+        law(3, 3, generator_for(0), torch.int64)
+
+
+def test_an_unknown_law_is_refused():
+    with pytest.raises(BadParameter, match="'sphere'"):
+        sample_inputs("spere", 3, 3, generator_for(0))

@@ -1,0 +1,102 @@
+"""Degrees are learnt in order, directions do not matter, and the pieces behind the figures are what they say."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from beyond_kernel.foundations.inputs import gaussian, generator_for, sphere
+from beyond_kernel.foundations.measures import excess_risk
+from beyond_kernel.foundations.ridge import fit_kernel_ridge
+from beyond_kernel.foundations.targets import parse_target
+from beyond_kernel.kernel_regime.degree_by_degree import (
+    degrees_of,
+    learning_cell,
+    multiplicity,
+    spread_text,
+)
+from beyond_kernel.kernel_regime.tangent_kernel import KERNELS
+from beyond_kernel.parameters import BadParameter
+
+THREE = "(z1 + z1*z2 + z1*z2*z3)/sqrt(3)"
+
+
+def test_degrees_are_learnt_in_order():
+    """At n = 4 d degree one is mostly learnt and degree three not at all; at n = 4 d^2 degree two is, three hardly."""
+    for seed in range(2):
+        few = learning_cell(THREE, 16, 64, "random features", 0.1, seed)["fractions"]
+        more = learning_cell(THREE, 16, 1024, "random features", 0.1, seed)["fractions"]
+        assert few[0] > few[1] + 0.2 and few[2] < 0.15
+        assert more[0] > 0.85 and more[1] > 0.85 and 0.15 < more[2] < 0.7
+
+
+def test_without_biases_degree_three_is_never_learnt():
+    """A bias-free ReLU kernel has no odd degree above one."""
+    with_bias = learning_cell(THREE, 8, 1024, "random features", 0.1, 0)["fractions"]
+    without = learning_cell(THREE, 8, 1024, "random features", 0.1, 0, bias=0.0)["fractions"]
+    assert with_bias[2] > 0.8 and abs(without[2]) < 0.1 and without[1] > 0.9
+
+
+def test_the_twin_on_all_directions_has_the_same_energies():
+    target = parse_target("h1(z1)/2 + h2(z1)/2 + h3(z2)/sqrt(2)", 11, seed=2)
+    twin = parse_target(spread_text(target), 11, seed=3)
+    assert twin.energy_by_degree().tolist() == pytest.approx(target.energy_by_degree().tolist(), abs=1e-12)
+    assert twin.rank == 11 and target.rank == 2
+    X = gaussian(200_000, 11, generator_for(0, "x"))
+    # E f^2 = 1; f^2 has standard deviation of about 4, so the mean is good to 0.01
+    assert float(twin(X).square().mean()) == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.parametrize("kernel", list(KERNELS))
+def test_rotating_inputs_and_target_together_changes_no_prediction(kernel):
+    """A rotation-invariant kernel cannot tell which directions a target uses: the same curve, to rounding."""
+    X = sphere(300, 9, generator_for(1, "x"))
+    rotation = torch.linalg.qr(gaussian(9, 9, generator_for(2, "rotation"))).Q
+    first = parse_target(THREE, 9, directions=torch.eye(9, 3, dtype=torch.float64))
+    turned = parse_target(THREE, 9, directions=rotation[:, :3])
+    risks = []
+    for target, points in ((first, X), (turned, X @ rotation.T)):
+        gram = KERNELS[kernel](points, bias=1.0)
+        train, held, test = slice(0, 100), slice(100, 200), slice(200, 300)
+        y = target(points)
+        fit = fit_kernel_ridge(gram[train, train], y[train], gram[held, train], y[held])
+        risks.append(excess_risk(gram[test, train] @ fit.coefficients, y[test]).value)
+    assert risks[0] == pytest.approx(risks[1], rel=1e-6)
+
+
+def test_multiplicity_counts_harmonic_polynomials():
+    """Independent count: the rank of degree-k monomials on the sphere, after those of degree k - 2."""
+    from itertools import combinations_with_replacement
+
+    for d in (2, 3, 5):
+        X = sphere(400, d, generator_for(3, d))
+
+        def rank(k, X=X, d=d):
+            if k < 0:
+                return 0
+            columns = [X[:, list(c)].prod(1) for c in combinations_with_replacement(range(d), k)]
+            return int(torch.linalg.matrix_rank(torch.stack(columns, 1)))
+
+        for k in range(4):
+            assert multiplicity(d, k) == rank(k) - rank(k - 2)
+    assert multiplicity(1000, 3) == pytest.approx(1000**3 / 6, rel=0.01)
+
+
+def test_degrees_of_and_bad_input():
+    assert degrees_of(parse_target("3 + z1 + He3(z2)", 4)) == [1, 3]
+    with pytest.raises(BadParameter, match="d = 2 is below the degree 3"):
+        spread_text(parse_target("He3(z1)", 2))
+    with pytest.raises(BadParameter, match="did you mean 'tangent'"):
+        learning_cell(THREE, 8, 20, "tangnet", 0.1, 0)
+    with pytest.raises(BadParameter, match="d = 1"):
+        multiplicity(1, 2)
+    with pytest.raises(BadParameter, match="bias = -1"):
+        learning_cell(THREE, 8, 20, "tangent", 0.1, 0, bias=-1)
+
+
+def test_result_of_a_cell_repeats_with_its_seed():
+    one = learning_cell(THREE, 6, 50, "tangent", 0.1, 5)
+    two = learning_cell(THREE, 6, 50, "tangent", 0.1, 5)
+    assert np.array_equal(one["fractions"], two["fractions"]) and one["risk"] == two["risk"]
+    assert not math.isclose(one["risk"], learning_cell(THREE, 6, 50, "tangent", 0.1, 6)["risk"])

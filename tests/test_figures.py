@@ -1,0 +1,82 @@
+"""The data behind a figure is the data that was given: medians, bands, slopes, styles."""
+
+import numpy as np
+import pytest
+import xarray
+from matplotlib.colors import to_hex
+
+from beyond_kernel.figures import LEARNER_STYLE, bars, curves, fitted_slope, neurons, scaling
+from beyond_kernel.parameters import BadParameter
+
+WORDS = {"title": "T", "xlabel": "x", "ylabel": "y"}
+
+
+def data(names=("one step", "oracle")):
+    values = np.array([[[1.0, 5.0, 2.0], [4.0, 4.0, 10.0]], [[0.1, 0.3, 0.2], [0.5, 0.4, 0.9]]])
+    coords = {"learner": list(names), "n": [10, 100], "seed": [0, 1, 2]}
+    return xarray.DataArray(values, coords, dims=("learner", "n", "seed"))
+
+
+def test_curves_draw_the_median_and_the_whole_range_in_the_learner_s_colour():
+    figure = curves(data(), "n", band="seed", line="learner", **WORDS, levels={"zero": 1.0}, log="xy")
+    (axes,) = figure.axes
+    first, second = axes.lines[:2]
+    assert first.get_ydata().tolist() == [2, 4] and second.get_ydata().tolist() == [0.2, 0.5]
+    assert to_hex(first.get_color()).upper() == LEARNER_STYLE["one step"][0]
+    assert first.get_marker() != second.get_marker()
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == 1 and band.max() == 10
+    assert axes.get_title(loc="left") == "T" and axes.get_xscale() == "log" and axes.get_yscale() == "log"
+    assert axes.get_legend_handles_labels()[1] == ["one step", "oracle", "zero"]
+
+
+def test_scaling_prints_the_slope_of_a_power_law():
+    n = np.array([10, 20, 40, 80])
+    values = xarray.DataArray(
+        np.stack([3.0 * n**2] * 3, 1).astype(float), {"n": n, "seed": [0, 1, 2]}, dims=("n", "seed")
+    )
+    figure = scaling(values, "n", band="seed", **WORDS, slopes={"": 2.0})
+    assert "slope 2.00" in figure.axes[0].get_legend_handles_labels()[1][0]
+    theory = figure.axes[0].lines[1]
+    assert np.allclose(theory.get_ydata(), 3.0 * n**2)
+
+
+def test_fitted_slope_and_its_interval():
+    x = np.array([1.0, 2, 4, 8, 16])
+    assert fitted_slope(x, 5 * x**1.5) == pytest.approx((1.5, 0), abs=1e-12)
+    draws = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):
+        slope, half_width = fitted_slope(x, x**1.5 * np.exp(0.1 * draws.standard_normal(5)))
+        inside += abs(slope - 1.5) < half_width
+    assert 0.91 <= inside / 400 <= 0.99  # 95 % with a binomial standard deviation of 1.1 %
+    assert np.isnan(fitted_slope([1, 2], [np.nan, 1])[0])
+    assert fitted_slope([1, 2], [1, 4]) == (pytest.approx(2), float("inf"))
+    with pytest.raises(BadParameter, match="above 0"):
+        fitted_slope([1, 2], [0, 1])
+
+
+def test_bars_show_medians_and_whiskers():
+    figure = bars(data(("a", "b")).rename(n="kind"), "kind", band="seed", group="learner", **WORDS)
+    heights = [patch.get_height() for patch in figure.axes[0].patches]
+    assert heights == [2, 4, 0.2, 0.5]
+    assert {patch.get_hatch() for patch in figure.axes[0].patches} == {"", "//"}
+
+
+def test_neurons_draw_one_panel_a_name():
+    figure = neurons({"before": ([0, 1], [2, 3]), "after": ([4], [5])}, **WORDS)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["before", "after"]
+    assert figure.axes[0].collections[0].get_offsets().tolist() == [[0, 2], [1, 3]]
+
+
+def test_left_over_dimensions_are_refused():
+    with pytest.raises(BadParameter, match="needs exactly"):
+        curves(data(), "n", band="seed", **WORDS)
+
+
+def test_figures_leave_no_global_state():
+    import matplotlib.pyplot as plt
+
+    before = dict(plt.rcParams)
+    curves(data(), "n", band="seed", line="learner", **WORDS)
+    assert dict(plt.rcParams) == before and not plt.get_fignums()

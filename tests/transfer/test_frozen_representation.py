@@ -1,0 +1,94 @@
+"""Transfer needs few samples whatever the dimension, training from scratch needs about d^2, and the cells are honest."""
+
+import math
+
+import numpy as np
+import pytest
+
+from beyond_kernel.foundations.inputs import gaussian, generator_for
+from beyond_kernel.foundations.measures import samples_to_reach, subspace_overlap
+from beyond_kernel.parameters import BadParameter
+from beyond_kernel.transfer.frozen_representation import (
+    paired_targets,
+    pretrain,
+    transfer_cell,
+    unseen_share,
+)
+
+SOURCE = "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2"
+TARGET = "(z1*z2 + h2(z1)*z2)/sqrt(2)"
+
+
+def cell(learner: str, d: int, sizes, seed: int = 0, target: str = TARGET, source: str = SOURCE) -> np.ndarray:
+    return transfer_cell(source, target, d, learner, sizes, 2, 64.0, 300, 0.1, seed)["risk"]
+
+
+def test_transfer_needs_the_same_few_samples_in_twice_the_dimension():
+    sizes = [32, 64, 128, 256]
+    needed = [samples_to_reach(sizes, cell("transferred", d, sizes), 0.25) for d in (12, 24)]
+    assert max(needed) < 200  # 50 to 100 in trials
+    assert needed[1] / needed[0] < 2.0  # one step from scratch: a factor of about 3
+
+
+def test_training_from_scratch_needs_many_more_and_the_more_the_larger_d():
+    sizes = [100, 200, 400, 800, 1600]
+    needed = [samples_to_reach(sizes, cell("one step", d, sizes), 0.25) for d in (10, 20)]
+    assert needed[0] > 150 and needed[1] / needed[0] > 2
+
+
+def test_a_representation_of_other_directions_is_no_help():
+    """The source sees z1 and z2; a target over z3 and z4 starts from nothing."""
+    elsewhere = TARGET.replace("z1", "z3").replace("z2", "z4")
+    assert cell("transferred", 16, [256], target=elsewhere)[0] > 0.5
+    assert cell("transferred", 16, [256])[0] < 0.25
+
+
+def test_source_and_target_share_their_directions():
+    source, target = paired_targets(SOURCE, TARGET, 15, seed=3)
+    assert np.allclose(source.directions, target.directions)
+    assert source.second_moment == pytest.approx(1) and target.second_moment == pytest.approx(1)
+    _, wider = paired_targets(SOURCE, "z1*z2 + z3", 15, seed=3)
+    assert np.allclose(source.frame, wider.frame[:, :2])
+
+
+def test_unseen_share_counts_directions_that_the_source_hessian_misses():
+    def share(source, target):
+        return unseen_share(*paired_targets(source, target, 8, 0))
+
+    assert share(SOURCE, TARGET) == pytest.approx(0, abs=1e-12)
+    assert share("h2(z1) + h3(z2)", "z1*z2") == pytest.approx(1 / 2)
+    assert share("h2(z1)", "h2(z2)") == pytest.approx(1)
+    assert share("h3(z1)", "h2(z1)") == pytest.approx(1)
+
+
+def test_pretraining_finds_the_subspace_and_repeats():
+    source, _ = paired_targets(SOURCE, TARGET, 16, seed=1)
+    first, second = pretrain(source, 64 * 256, 200, 0.1, 1), pretrain(source, 64 * 256, 200, 0.1, 1)
+    assert np.array_equal(first.W, second.W) and first.b.any()
+    assert float(subspace_overlap(first.W, source.directions).mean()) > 0.85  # .91 at every seed tried
+
+
+def test_cells_leave_out_what_would_be_too_large_or_is_already_learnt():
+    risks = transfer_cell(SOURCE, TARGET, 8, "random-feature kernel", [20, 40, 80], 1, 1.0, 100, 0.1, 0, most_gram=40)[
+        "risk"
+    ]
+    assert np.isfinite(risks[:2]).all() and math.isnan(risks[2])
+
+
+def test_oracle_sees_the_hidden_subspace_only():
+    from beyond_kernel.feature_learning.baselines import random_network
+
+    source, _ = paired_targets(SOURCE, TARGET, 12, seed=2)
+    network = random_network(50, source.directions, 0)
+    X = gaussian(20, 12, generator_for(0, "x"))
+    inside = X @ source.directions @ source.directions.T
+    assert np.allclose(network.features(X), network.features(inside))
+
+
+def test_bad_input_is_refused_with_a_sentence():
+    with pytest.raises(BadParameter, match="did you mean 'transferred'"):
+        cell("transfered", 10, [20])
+    with pytest.raises(BadParameter, match="source_ratio = 0"):
+        transfer_cell(SOURCE, TARGET, 8, "oracle", [20], 1, 0, 100, 0.1, 0)
+    with pytest.raises(BadParameter, match="z9"):
+        paired_targets(SOURCE, "z9", 5, 0)
