@@ -7,6 +7,7 @@ import numpy as np
 import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from scipy import stats
 
 from beyond_kernel.parameters import BadParameter
@@ -81,7 +82,7 @@ def curves(
         figure, axes = plt.subplots()
         _medians(axes, data, x, band, line)
         _reference_lines(axes, theory, levels)
-        _labels(axes, title, xlabel, ylabel, log, ylim)
+        _labels(axes, title, xlabel, ylabel, log, ylim, data[x].values)
         axes.legend()
         return _finished(figure)
 
@@ -122,7 +123,7 @@ def scaling(
                 across = np.asarray(middle[x], dtype=float)
                 anchor = np.exp(np.log(np.asarray(middle)).mean() - slope * np.log(across).mean())
                 axes.plot(across, anchor * across**slope, color="#555555", lw=0.9, ls="-", zorder=1)
-        _labels(axes, title, xlabel, ylabel, "xy", None)
+        _labels(axes, title, xlabel, ylabel, "xy", None, data[x].values)
         axes.legend()
         return _finished(figure)
 
@@ -257,11 +258,25 @@ def _reference_lines(axes: Axes, theory: Mapping | None, levels: Mapping | None)
         axes.axhline(height, color="#777777", lw=1.0, ls=dashes, label=label, zorder=1)
 
 
-def _labels(axes: Axes, title: str, xlabel: str, ylabel: str, log: str, ylim: tuple[float, float] | None) -> None:
-    if "x" in log:
-        axes.set_xscale("log", base=10)
+def _labels(
+    axes: Axes,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    log: str,
+    ylim: tuple[float, float] | None,
+    places: Sequence[float] = (),
+) -> None:
+    for letter, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
+        if letter in log:
+            axes.set(**{f"{letter}scale": "log"})
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
+    if "x" in log and 1 < len(places) <= 12:
+        axes.set_xticks(places, minor=False)
     if "y" in log:
-        axes.set_yscale("log", base=10)
+        low, high = axes.get_ylim()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 30 * low else (1.0, 2.0, 5.0)))
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     if ylim is not None:
         axes.set_ylim(*ylim)

@@ -1,6 +1,7 @@
 """Grids of runs: a pure function of one cell's parameters over a grid, as a labelled dataset."""
 
 import itertools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -36,9 +37,10 @@ def sweep(function: Callable[..., Mapping[str, Any]], grid: Mapping[str, Sequenc
     if twice := sorted(set(axes) & set(fixed)):
         raise BadParameter(f"grid and fixed keywords both set {', '.join(twice)}: name each once.")
     cells = list(itertools.product(*axes.values()))
+    quiet = os.environ.get("TQDM_DISABLE", "") not in ("", "0")  # the notebook bar of tqdm does not look itself
     rows = [
         {name: np.asarray(value) for name, value in function(**dict(zip(axes, cell, strict=True)), **fixed).items()}
-        for cell in tqdm(cells, desc=function.__name__, unit="cell", leave=False)
+        for cell in tqdm(cells, desc=function.__name__, unit="cell", leave=False, disable=quiet)
     ]
     shape = tuple(len(values) for values in axes.values())
     results = {}

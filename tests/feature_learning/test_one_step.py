@@ -18,6 +18,7 @@ from beyond_kernel.feature_learning.one_step import (
     same_biases,
 )
 from beyond_kernel.feature_learning.one_step_theory import (
+    degenerate_hessian,
     modelled_overlap,
     population_correlation,
     predicted_overlap,
@@ -249,3 +250,13 @@ def test_bad_input_is_refused_with_a_sentence():
         moment_linear_part(X[:4], y)
     with pytest.raises(BadParameter, match=r"W|X has shape"):
         correlations(network.W, X[:, :2], y)
+
+
+def test_degenerate_hessians_are_recognised_exactly():
+    assert degenerate_hessian(parse_target(TWO, 9, 0)) is None
+    assert "rank 0 while the target depends on 1 direction," in degenerate_hessian(parse_target("He3(z1)", 9, 0))
+    assert "rank 1 while the target depends on 2" in degenerate_hessian(parse_target("h2(z1) + h3(z2)", 9, 0))
+    almost = parse_target("He2(z1) + He2(z2)/10^9 + z2*z1", 9, 0)
+    assert degenerate_hessian(almost) is None  # an exact test, not a numerical rank
+    cancelled = parse_target("He2(z1) + 2*z1*z2 + He2(z2) + He3(z2)", 9, 0)  # (z1 + z2)^2 up to a constant
+    assert "rank 1 while the target depends on 2" in degenerate_hessian(cancelled)

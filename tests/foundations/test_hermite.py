@@ -67,9 +67,7 @@ def test_the_derivative_lowers_the_degree():
 
 
 def test_coefficients_of_the_exponential():
-    expected = [
-        math.exp(0.5) / math.sqrt(math.factorial(k)) for k in range(11)
-    ]  # generating function at t = 1
+    expected = [math.exp(0.5) / math.sqrt(math.factorial(k)) for k in range(11)]  # generating function at t = 1
     found = hermite_coefficients(torch.exp, 10)
     # The rule itself is exact here to rounding; the weights of 400 nodes carry about 1e-13.
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-10)
@@ -77,9 +75,7 @@ def test_coefficients_of_the_exponential():
 
 def test_coefficients_of_a_cube():
     expected = torch.tensor([0, 3, 0, math.sqrt(6), 0], dtype=torch.float64)  # z^3 = He_3 + 3 He_1
-    torch.testing.assert_close(
-        hermite_coefficients(lambda z: z**3, 4), expected, rtol=0, atol=1e-10
-    )  # rounding
+    torch.testing.assert_close(hermite_coefficients(lambda z: z**3, 4), expected, rtol=0, atol=1e-10)  # rounding
 
 
 def test_coefficients_of_an_interval():

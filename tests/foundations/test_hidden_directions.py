@@ -13,15 +13,11 @@ from beyond_kernel.parameters import BadParameter
 def test_drawn_directions_are_orthonormal(d, q):
     U = drawn_directions(d, q, 3)
     assert U.shape == (d, q) and U.dtype == torch.float64
-    torch.testing.assert_close(
-        U.T @ U, torch.eye(q, dtype=torch.float64), rtol=0, atol=1e-13
-    )  # rounding of QR
+    torch.testing.assert_close(U.T @ U, torch.eye(q, dtype=torch.float64), rtol=0, atol=1e-13)  # rounding of QR
 
 
 def test_first_directions_stay_when_more_are_asked_for():
-    torch.testing.assert_close(
-        drawn_directions(15, 5, 1)[:, :2], drawn_directions(15, 2, 1), rtol=0, atol=1e-14
-    )
+    torch.testing.assert_close(drawn_directions(15, 5, 1)[:, :2], drawn_directions(15, 2, 1), rtol=0, atol=1e-14)
 
 
 def test_the_seed_decides():

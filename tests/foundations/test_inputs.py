@@ -57,9 +57,7 @@ def test_sphere_has_radius_root_d():
     for d in (1, 2, 50):
         X = sphere(100, d, generator_for(0))
         # One rounding in each of d squares.
-        torch.testing.assert_close(
-            X.norm(dim=1), torch.full((100,), d**0.5, dtype=X.dtype), rtol=1e-13, atol=0
-        )
+        torch.testing.assert_close(X.norm(dim=1), torch.full((100,), d**0.5, dtype=X.dtype), rtol=1e-13, atol=0)
 
 
 def test_hypercube_has_corners_only_and_all_of_them():

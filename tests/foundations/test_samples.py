@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from beyond_kernel.foundations.inputs import generator_for
-from beyond_kernel.foundations.samples import draw_problem, draw_sample
+from beyond_kernel.foundations.samples import draw_matched_sample, draw_problem, draw_sample
 from beyond_kernel.foundations.targets import parse_target
 from beyond_kernel.parameters import BadParameter
 
@@ -38,6 +38,21 @@ def test_size_of_the_test_sample_does_not_move_the_others():
 def test_other_input_laws(law):
     sample = draw_sample(TARGET, 20, 0.0, generator_for(0, "x"), law=law)
     assert torch.allclose(sample.X.square().sum(1), torch.full((20,), 6.0, dtype=torch.float64))
+
+
+def test_matched_samples_share_what_matters_in_every_dimension_and_are_standard_gaussian():
+    samples = {}
+    for d in (6, 11):
+        target = parse_target("z1 + z1*z2", d, seed=d)
+        latent, rest = generator_for(0, "latent"), generator_for(0, d)
+        samples[d] = target, draw_matched_sample(target, 20_000, 0.2, latent, rest)
+    first, second = samples[6][1], samples[11][1]
+    assert torch.allclose(first.y, second.y) and torch.allclose(first.truth, second.truth)
+    target, sample = samples[11]
+    covariance = sample.X.T @ sample.X / len(sample)
+    # an entry has standard deviation 0.01 on the diagonal and 0.007 off it; 66 of them within five
+    assert (covariance - torch.eye(11, dtype=torch.float64)).abs().max() < 0.05
+    assert torch.allclose(sample.truth, target(sample.X))
 
 
 def test_bad_input_is_refused_with_a_sentence():

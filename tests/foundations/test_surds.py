@@ -18,16 +18,11 @@ def surd(*pairs):
 
 
 def in_sympy(*pairs):
-    return sum(
-        sympy.Rational(str(Fraction(f))) * sympy.sqrt(sympy.Rational(str(Fraction(r)))) for f, r in pairs
-    )
+    return sum(sympy.Rational(str(Fraction(f))) * sympy.sqrt(sympy.Rational(str(Fraction(r)))) for f, r in pairs)
 
 
 def drawn(rng):
-    return [
-        (Fraction(rng.randint(-5, 5), rng.randint(1, 4)), rng.choice([1, 2, 3, 5, 6, 12, 50]))
-        for _ in range(3)
-    ]
+    return [(Fraction(rng.randint(-5, 5), rng.randint(1, 4)), rng.choice([1, 2, 3, 5, 6, 12, 50])) for _ in range(3)]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -39,9 +34,7 @@ def test_arithmetic_is_sympys(seed):
         (surd(*x) * surd(*y), in_sympy(*x) * in_sympy(*y)),
         (-surd(*x), -in_sympy(*x)),
     ]:
-        assert abs(float(mine) - float(sympy.N(theirs, 50))) <= 1e-14 * max(
-            1, abs(float(mine))
-        )  # two roundings
+        assert abs(float(mine) - float(sympy.N(theirs, 50))) <= 1e-14 * max(1, abs(float(mine)))  # two roundings
         assert bool(mine) == (sympy.expand(theirs) != 0)
     if surd(*x):
         assert surd(*x) * surd(*x).inverse() == Surd.rational(1)

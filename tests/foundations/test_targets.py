@@ -18,9 +18,7 @@ ROUNDING = 1e-11  # double precision on polynomials whose values and coefficient
 FORMULAS = {
     "He2(z1)/2 + He4(z1)/sqrt(48)": lambda z: (z[0] ** 2 - 1) / 2 + (z[0] ** 4 - 6 * z[0] ** 2 + 3) / 48**0.5,
     "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2": lambda z: (
-        (z[0] ** 2 - z[1] ** 2) / 8**0.5
-        + (z[0] ** 2 - 1) * (z[1] ** 2 - 1) / 4
-        + (z[0] ** 3 - 3 * z[0]) / 24**0.5
+        (z[0] ** 2 - z[1] ** 2) / 8**0.5 + (z[0] ** 2 - 1) * (z[1] ** 2 - 1) / 4 + (z[0] ** 3 - 3 * z[0]) / 24**0.5
     ),
     "(h2(z1) + z2*z3 + z1*z2*z3)/sqrt(3)": lambda z: (
         ((z[0] ** 2 - 1) / 2**0.5 + z[1] * z[2] + z[0] * z[1] * z[2]) / 3**0.5
@@ -36,9 +34,7 @@ def grid(q, nodes=9):
     """Product Gauss-Hermite rule in q dimensions (exact to degree 17 in each): points (n, q) and weights."""
     points, weights = np.polynomial.hermite_e.hermegauss(nodes)
     Z = torch.tensor(list(itertools.product(points, repeat=q)), dtype=torch.float64)
-    W = torch.tensor(list(itertools.product(weights / weights.sum(), repeat=q)), dtype=torch.float64).prod(
-        dim=1
-    )
+    W = torch.tensor(list(itertools.product(weights / weights.sum(), repeat=q)), dtype=torch.float64).prod(dim=1)
     return Z, W
 
 
@@ -77,9 +73,7 @@ def test_moments_and_energies_are_those_of_quadrature(text):
     assert target.second_moment == pytest.approx(float(W @ values**2), rel=ROUNDING)
     assert target.variance == pytest.approx(float(W @ values**2 - (W @ values) ** 2), rel=ROUNDING)
     energies = target.energy_by_degree()
-    assert energies.shape == (target.degree + 1,) and float(energies.sum()) == pytest.approx(
-        target.second_moment
-    )
+    assert energies.shape == (target.degree + 1,) and float(energies.sum()) == pytest.approx(target.second_moment)
     for k, energy in enumerate(energies):
         part = target.part(k)(Z)
         assert float(W @ part**2) == pytest.approx(float(energy), rel=ROUNDING, abs=ROUNDING)
@@ -146,9 +140,7 @@ def test_normalised_has_second_moment_one(text):
     Z, W = grid(q)
     normalised = target.normalised()
     assert float(W @ normalised(Z) ** 2) == pytest.approx(1, rel=ROUNDING)
-    torch.testing.assert_close(
-        normalised(Z) * target.second_moment**0.5, target(Z), rtol=ROUNDING, atol=ROUNDING
-    )
+    torch.testing.assert_close(normalised(Z) * target.second_moment**0.5, target(Z), rtol=ROUNDING, atol=ROUNDING)
     assert normalised.second_moment == pytest.approx(1, rel=1e-14)
     assert normalised.mean == pytest.approx(target.mean / target.second_moment**0.5)
     assert (normalised.rank, normalised.information_exponent()) == (
@@ -226,9 +218,7 @@ def test_degenerate_directions_are_relevant_and_killed_by_the_hessian(text):
 def test_degenerate_direction_of_a_mixed_target():
     target = parse_target("h2(z1)/sqrt(2) + h3(z2)/sqrt(2)", DIM, seed=1)
     overlap = (target.degenerate_directions().T @ target.frame).abs()
-    torch.testing.assert_close(
-        overlap, torch.tensor([[0.0, 1.0]], dtype=overlap.dtype), rtol=0, atol=ROUNDING
-    )
+    torch.testing.assert_close(overlap, torch.tensor([[0.0, 1.0]], dtype=overlap.dtype), rtol=0, atol=ROUNDING)
 
 
 def test_condition_number_is_the_pseudo_inverses_norm():
@@ -262,9 +252,7 @@ def test_rotating_the_directions_changes_no_invariant(angle):
     torch.testing.assert_close(moved(X @ rotation.T), plain(X), rtol=ROUNDING, atol=ROUNDING)
     for other in (turned, moved):
         values = torch.linalg.eigvalsh(other.expected_hessian())
-        torch.testing.assert_close(
-            values, torch.linalg.eigvalsh(plain.expected_hessian()), rtol=0, atol=ROUNDING
-        )
+        torch.testing.assert_close(values, torch.linalg.eigvalsh(plain.expected_hessian()), rtol=0, atol=ROUNDING)
         assert other.condition_number() == pytest.approx(plain.condition_number())
 
 
@@ -273,9 +261,7 @@ def test_writing_the_same_function_in_turned_coordinates_changes_no_invariant():
     first, second = "(0.6*z1 + 0.8*z2)", "(0.8*z1 - 0.6*z2)"
     turned = parse_target(f"{first}^2 - 1 + {second}^3 - 3*{second}", DIM)
     for k in range(4):
-        assert float(turned.energy_by_degree()[k]) == pytest.approx(
-            float(plain.energy_by_degree()[k]), abs=1e-12
-        )
+        assert float(turned.energy_by_degree()[k]) == pytest.approx(float(plain.energy_by_degree()[k]), abs=1e-12)
     assert (turned.rank, turned.hessian_rank(), turned.information_exponent()) == (2, 1, 2)
     assert (plain.leap(), turned.leap()) == (3, 2)  # the leap alone depends on the coordinates
 
@@ -316,9 +302,7 @@ def test_label_noise_is_plus_or_minus_its_size(dtype):
     labels = target.labels(X, 0.5, generator_for(1))
     noise = labels - target(X)
     assert labels.dtype == dtype
-    torch.testing.assert_close(
-        noise.abs(), torch.full_like(noise, 0.5), rtol=0, atol=1e-5
-    )  # rounding in float32
+    torch.testing.assert_close(noise.abs(), torch.full_like(noise, 0.5), rtol=0, atol=1e-5)  # rounding in float32
     assert abs(float(noise.mean())) <= 0.5 * 5 / math.sqrt(4000)  # five standard errors
     assert torch.equal(labels, target.labels(X, 0.5, generator_for(1)))
     assert torch.equal(target.labels(X), target(X)) and torch.equal(target.labels(X, 0), target(X))

@@ -14,6 +14,7 @@ from beyond_kernel.kernel_regime.degree_by_degree import (
     degrees_of,
     learning_cell,
     multiplicity,
+    rotation_bound,
     spread_text,
 )
 from beyond_kernel.kernel_regime.tangent_kernel import KERNELS
@@ -81,6 +82,32 @@ def test_multiplicity_counts_harmonic_polynomials():
         for k in range(4):
             assert multiplicity(d, k) == rank(k) - rank(k - 2)
     assert multiplicity(1000, 3) == pytest.approx(1000**3 / 6, rel=0.01)
+
+
+def test_a_span_of_n_zonal_functions_holds_the_share_n_over_multiplicity():
+    """The step behind the bound, by sampling: the best fit of a random harmonic by n functions <x_i, x>^2 - 1."""
+    d, n = 6, 8
+    X, centres = sphere(20_000, d, generator_for(4, "x")), sphere(n, d, generator_for(4, "centres"))
+    zonal = (X @ centres.T / d**0.5).square() - 1
+    shares = []
+    for seed in range(300):
+        u, v = sphere(2, d, generator_for(seed, "pair"))
+        u, v = u / u.norm(), v - (v @ u) / (u @ u) * u
+        harmonic = (X @ u) * (X @ v)  # u, v orthogonal: harmonic, turned uniformly at random
+        fit = zonal @ torch.linalg.lstsq(zonal, harmonic[:, None]).solution
+        shares.append(float(fit.square().sum() / harmonic.square().sum()))
+    # 300 shares with a standard deviation of 0.16
+    assert np.mean(shares) == pytest.approx(n / multiplicity(d, 2), abs=0.035)
+
+
+def test_no_kernel_beats_the_bound_and_the_bound_is_about_the_target_s_energy():
+    target = parse_target(THREE, 10, 0)
+    X = sphere(200_000, 10, generator_for(5, "x"))
+    assert rotation_bound(target, 0) == pytest.approx(float(target(X).square().mean()), abs=0.01)
+    assert rotation_bound(target, 10**4) == 0
+    for n in (20, 60, 200):
+        risks = [learning_cell(THREE, 10, n, "random features", 0.0, seed)["risk"] for seed in range(8)]
+        assert np.mean(risks) > rotation_bound(target, n) - 0.02  # standard error of 8 runs is about 0.02
 
 
 def test_degrees_of_and_bad_input():

@@ -31,7 +31,7 @@ def random_network(width: int, directions: torch.Tensor, seed: int) -> TwoLayerN
         directions: orthonormal basis of the subspace, of shape (d, r); the identity for the whole space.
         seed: of the neurons.
     """
-    generator = generator_for(seed, "random network", *directions.shape)
+    generator = generator_for(seed, "random network", directions.shape[1])
     V = torch.randn(width, directions.shape[1], generator=generator, dtype=directions.dtype)
     b = torch.randn(width, generator=generator, dtype=directions.dtype)
     return TwoLayerNetwork(V / V.norm(dim=1, keepdim=True) @ directions.T, torch.zeros_like(b), b)

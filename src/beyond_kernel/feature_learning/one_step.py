@@ -48,7 +48,9 @@ def least_squares_linear_part(X: torch.Tensor, y: torch.Tensor) -> LinearPart:
     Not in the paper; the residual does not change when a linear function is added to y. Chapter: one_step.
     """
     vector("y", y, len(matrix("X", X)))
-    solution = torch.linalg.lstsq(torch.cat([torch.ones_like(y)[:, None], X], 1), y[:, None]).solution[:, 0]
+    design = torch.cat([torch.ones_like(y)[:, None], X], 1)
+    # not lstsq, which differs in the last bit from call to call; the pseudo-inverse serves n < d + 1 too
+    solution = torch.linalg.pinv(design.T @ design, hermitian=True) @ (design.T @ y)
     return LinearPart(float(solution[0]), solution[1:])
 
 

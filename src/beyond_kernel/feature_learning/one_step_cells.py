@@ -98,7 +98,7 @@ def variant_cell(
     """Run Algorithm 1, or one of its ``VARIANTS``, to the end.
 
     Returns:
-        ``risk``, ``overlap`` and the ``energies`` along each relevant direction.
+        ``risk`` in units of the target's variance, ``overlap``, and the ``energies`` along each relevant direction.
     """
     truth = _target(target, d, seed)
     problem = draw_problem(truth, max(int(ratio * d**2), 1), noise, seed)
@@ -107,7 +107,7 @@ def variant_cell(
     linear, network = one_step_features(problem.train, width, generator, step_scale, **pieces)
     model = fit_head(linear, network, problem.train, problem.validation)
     return {
-        "risk": excess_risk(model(problem.test.X), problem.test.truth).value,
+        "risk": excess_risk(model(problem.test.X), problem.test.truth).value / truth.variance,
         "overlap": float(subspace_overlap(network.W, truth.directions).mean()),
         "energies": energy_per_direction(network.W, truth.directions).numpy(),
     }

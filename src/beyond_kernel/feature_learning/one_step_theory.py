@@ -10,6 +10,19 @@ from beyond_kernel.foundations.inputs import gaussian, generator_for
 from beyond_kernel.foundations.targets import Target
 
 
+def degenerate_hessian(target: Target) -> str | None:
+    """Return None if the expected Hessian sees every relevant direction, otherwise a sentence that says what it misses.
+
+    Source: Damian, Lee, Soltanolkotabi 2022, Assumption 2. Chapter: one_step.
+    """
+    if not target.has_degenerate_hessian:
+        return None
+    return (
+        f"the expected Hessian has rank {target.hessian_rank()} while the target depends on {target.rank} "
+        f"direction{'s' if target.rank > 1 else ''}, so Assumption 2 fails"
+    )
+
+
 def population_correlation(target: Target, W: torch.Tensor) -> torch.Tensor:
     """Return E f*(x) x 1{w . x >= 0} for Gaussian x exactly, from the Hermite tensors of a polynomial target.
 

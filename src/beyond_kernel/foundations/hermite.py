@@ -131,9 +131,7 @@ def relu_coefficients(max_degree: int) -> torch.Tensor:
     return torch.tensor(coefficients[: max_degree + 1], dtype=torch.float64)
 
 
-def _projected(
-    function: Callable, max_degree: int, cuts: list[float], nodes: int
-) -> tuple[torch.Tensor, float]:
+def _projected(function: Callable, max_degree: int, cuts: list[float], nodes: int) -> tuple[torch.Tensor, float]:
     """Return the coefficients and sqrt(E f^2) by one quadrature rule."""
     z, weights = _rule(cuts, nodes, max_degree)
     values = _values(function, z)
@@ -163,9 +161,7 @@ def _values(function: Callable, z: torch.Tensor) -> torch.Tensor:
         kind = values.dtype if isinstance(values, torch.Tensor) else type(values).__name__
         raise TypeError(f"function returned {kind}: it must return a floating-point torch tensor.")
     if values.shape != z.shape:
-        raise BadParameter(
-            f"function returned shape {tuple(values.shape)} for input of shape {tuple(z.shape)}."
-        )
+        raise BadParameter(f"function returned shape {tuple(values.shape)} for input of shape {tuple(z.shape)}.")
     if not torch.isfinite(values).all():
         bad = float(z[~torch.isfinite(values)][0])
         raise BadParameter(f"function returned a value that is not finite at z = {bad:.4g}.")

@@ -111,7 +111,7 @@ def learnt_fractions(prediction: torch.Tensor, parts: torch.Tensor) -> torch.Ten
     vector("prediction", prediction, len(matrix("parts", parts)))
     if torch.linalg.matrix_rank(parts) < parts.shape[1]:
         raise BadParameter(f"parts has {parts.shape[1]} columns that are linearly dependent: drop the vanishing ones.")
-    return torch.linalg.lstsq(parts, prediction[:, None]).solution[:, 0]
+    return torch.linalg.solve(parts.T @ parts, parts.T @ prediction)  # lstsq differs in the last bit from call to call
 
 
 def samples_to_reach(sizes: Sequence[float], risks: Sequence[float], threshold: float) -> float:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from beyond_kernel.foundations.inputs import generator_for, sample_inputs
+from beyond_kernel.foundations.inputs import gaussian, generator_for, sample_inputs
 from beyond_kernel.foundations.targets import Target
 
 
@@ -46,6 +46,33 @@ def draw_sample(target: Target, n: int, noise: float, generator: torch.Generator
     """
     X = sample_inputs(law, n, target.dim, generator)
     return Sample(X, target.labels(X, noise, generator), target(X))
+
+
+def draw_matched_sample(
+    target: Target, n: int, noise: float, latent: torch.Generator, rest: torch.Generator
+) -> Sample:
+    """Draw n Gaussian points whose hidden coordinates z and label noise come from a stream of their own.
+
+    With the same ``latent`` stream two dimensions d see the same z and the same labels, and differ only in the
+    coordinates that do not matter: common random numbers, which take the luck of the draw out of a comparison over d.
+
+    Args:
+        target: f*.
+        n: number of points.
+        noise: standard deviation of the label noise.
+        latent: source of z and of the label noise.
+        rest: source of the other coordinates.
+
+    Raises:
+        BadParameter: if n is below 1 or noise is negative.
+
+    Chapter: frozen_representation.
+    """
+    frame = target.frame
+    Z = gaussian(n, frame.shape[1], latent)
+    X = gaussian(n, target.dim, rest)
+    X = X + (Z - X @ frame) @ frame.T
+    return Sample(X, target.labels(X, noise, latent), target(X))
 
 
 def draw_problem(

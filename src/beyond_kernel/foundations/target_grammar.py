@@ -80,9 +80,7 @@ class _Parser:
 
     def _polynomial(self, result: Polynomial) -> Polynomial:
         if not self.variables:
-            raise TargetError(
-                self.text, "it holds no variable: a target must depend on a variable such as z1"
-            )
+            raise TargetError(self.text, "it holds no variable: a target must depend on a variable such as z1")
         if not result:
             raise TargetError(self.text, "it vanishes identically: everything in it cancels")
         if not any(result):
@@ -184,9 +182,7 @@ class _Parser:
         if fraction is None:
             raise self._fault("sqrt takes a rational number such as sqrt(2/3), not another root", start)
         if max(fraction.numerator, fraction.denominator) > LARGEST_RADICAND:
-            raise self._fault(
-                f"numerator and denominator under sqrt must be at most {LARGEST_RADICAND}", start
-            )
+            raise self._fault(f"numerator and denominator under sqrt must be at most {LARGEST_RADICAND}", start)
         root = Surd.root(fraction)
         return {(): root} if root else {}
 
@@ -206,9 +202,7 @@ class _Parser:
 
     def _variable(self, token: Token) -> int:
         digits = token.text[1:]
-        accepted = (
-            "only variable z1 is accepted" if self.dim == 1 else f"variables z1 to z{self.dim} are accepted"
-        )
+        accepted = "only variable z1 is accepted" if self.dim == 1 else f"variables z1 to z{self.dim} are accepted"
         if digits.startswith("0"):
             raise self._fault(f"{token.text[:20]} is no variable: {accepted}", token)
         if len(digits) > 9 or int(digits) > self.dim:

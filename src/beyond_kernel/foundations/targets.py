@@ -103,9 +103,7 @@ class Target:
         frame = self.frame.to(X)
         return torch.cat([self._values(rows @ frame) for rows in X.split(_ROWS_AT_ONCE)])
 
-    def labels(
-        self, X: torch.Tensor, noise: float = 0.0, generator: torch.Generator | None = None
-    ) -> torch.Tensor:
+    def labels(self, X: torch.Tensor, noise: float = 0.0, generator: torch.Generator | None = None) -> torch.Tensor:
         """Return the values plus label noise: +noise or -noise, each with chance one half.
 
         Source: Damian, Lee and Soltanolkotabi (2022), section 2.1.
@@ -201,9 +199,7 @@ class Target:
         whole_number("k", k, least=0, most=MOST_DEGREE)
         q = self.frame.shape[1]
         if q**k > _MOST_TENSOR_ENTRIES:
-            raise BadParameter(
-                f"k = {k} is out of range: with q = {q} the tensor has more than 10^7 entries."
-            )
+            raise BadParameter(f"k = {k} is out of range: with q = {q} the tensor has more than 10^7 entries.")
         result = torch.zeros((q,) * k, dtype=torch.float64)
         for index, value in part(self.coefficients, k).items():
             places = [torch.tensor(axis) - 1 for axis in zip(*arrangements(index), strict=True)]

@@ -62,6 +62,32 @@ def spread_text(target: Target) -> str:
     return " + ".join(parts)
 
 
+def rotation_bound(target: Target, n: float) -> float:
+    """Return a risk that no rotation-invariant kernel method can undercut with n samples on the sphere.
+
+    The degree-k part of x -> sum_i c_i K(x_i, x) lies in a space of dimension n at most, whatever the coefficients. Among
+    the multiplicity(d, k) harmonics of that degree, a target turned by a random rotation has on average the share
+    n / multiplicity(d, k) of its energy in a fixed space of dimension n. Hence, on average over the sample,
+
+        risk >= sum_k E_k max(0, 1 - n / multiplicity(d, k)),
+
+    with E_k the energy of degree k on the sphere. Derived here; exact where the parts of the target are harmonic, as
+    products of distinct variables are.
+
+    Args:
+        target: polynomial target on the sphere of radius sqrt(d).
+        n: number of samples.
+
+    Chapter: degree_by_degree.
+    """
+    d, bound = target.dim, 0.0
+    for k in degrees_of(target):
+        shrink = math.prod(d / (d + 2 * i) for i in range(k))  # E of a harmonic square, sphere against Gaussian
+        energy = shrink * float(target.energy_by_degree()[k])
+        bound += energy * max(0.0, 1 - n / multiplicity(d, k))
+    return bound
+
+
 def learning_cell(
     target: str,
     d: int,

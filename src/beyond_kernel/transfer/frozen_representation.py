@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from beyond_kernel.feature_learning.baselines import frozen_risk, kernel_risk, one_step_risk, random_network
+from beyond_kernel.feature_learning.baselines import kernel_risk, one_step_risk, random_network
 from beyond_kernel.feature_learning.one_step import STEP_SCALE, one_step_features
 from beyond_kernel.foundations.inputs import generator_for
-from beyond_kernel.foundations.measures import subspace_overlap
+from beyond_kernel.foundations.measures import excess_risk
 from beyond_kernel.foundations.networks import TwoLayerNetwork
-from beyond_kernel.foundations.samples import Problem, draw_problem, draw_sample
+from beyond_kernel.foundations.ridge import fit_ridge
+from beyond_kernel.foundations.samples import Problem, Sample, draw_matched_sample, draw_sample
 from beyond_kernel.foundations.targets import Target, parse_target
-from beyond_kernel.parameters import one_of, real_number
+from beyond_kernel.parameters import one_of, real_number, whole_number
 
 LEARNERS = ("transferred", "oracle", "one step", "random-feature kernel")
 """The learners compared on the target task; the last two start from scratch."""
@@ -77,7 +78,7 @@ def transfer_cell(
         d: input dimension.
         learner: one of ``LEARNERS``.
         sizes: target samples N, ascending.
-        repeats: independent target samples averaged over for each N.
+        repeats: independent training samples averaged over for each N; validation and test samples stay the same.
         source_ratio: source samples in units of d^2.
         width: number of neurons.
         noise: standard deviation of the label noise in both tasks.
@@ -92,34 +93,68 @@ def transfer_cell(
     """
     one_of("learner", learner, LEARNERS)
     real_number("source_ratio", source_ratio, above=0)
+    whole_number("repeats", repeats)
     teacher, truth = paired_targets(source, target, d, seed)
-    run = _runner(learner, teacher, truth, int(source_ratio * d**2), width, noise, seed)
+    frozen = learner in ("transferred", "oracle")  # their features are computed once, so more points to judge by are cheap
+    validation = _sample(truth, 4000 if frozen else 2000, noise, seed, "validation")
+    test = _sample(truth, 20_000 if frozen else 4000, noise, seed, "test")
+    run = _runner(learner, teacher, truth, int(source_ratio * d**2), width, noise, seed, validation, test)
     risks = np.full(len(sizes), math.nan)
     for index, size in enumerate(sizes):
         if learner == "random-feature kernel" and size > most_gram:
             break
-        problems = [draw_problem(truth, size, noise, 1000 * seed + repeat) for repeat in range(repeats)]
-        risks[index] = np.mean([run(problem) for problem in problems])
+        trains = (_sample(truth, size, noise, seed, f"train {repeat}") for repeat in range(repeats))
+        risks[index] = np.mean([run(train) for train in trains])
         if risks[index] < 0.1 and learner in ("one step", "random-feature kernel"):
             break
     return {"risk": risks}
 
 
-def overlap_of(network: TwoLayerNetwork, target: Target) -> float:
-    """Return the mean overlap of the neurons with the target's relevant subspace."""
-    return float(subspace_overlap(network.W, target.directions).mean())
+def _sample(target: Target, n: int, noise: float, seed: int, role: str) -> Sample:
+    """Draw a sample whose hidden coordinates and label noise are the same in every dimension."""
+    latent, rest = generator_for(seed, role, n, "latent"), generator_for(seed, role, n, target.dim, "rest")
+    return draw_matched_sample(target, n, noise, latent, rest)
 
 
 def _runner(
-    learner: str, source: Target, target: Target, n: int, width: int, noise: float, seed: int
-) -> Callable[[Problem], float]:
-    """Prepare a learner once (pre-training, drawing neurons), to be run on many samples of the target."""
+    learner: str,
+    source: Target,
+    target: Target,
+    n: int,
+    width: int,
+    noise: float,
+    seed: int,
+    validation: Sample,
+    test: Sample,
+) -> Callable[[Sample], float]:
+    """Prepare a learner once (pre-training, drawing neurons), to be run on many training samples of the target."""
+    if learner == "one step":
+        return lambda train: one_step_risk(Problem(train, validation, test), width, seed).value
+    if learner == "random-feature kernel":
+        return lambda train: kernel_risk(Problem(train, validation, test), "random features").value
     if learner == "transferred":
         network = pretrain(source, n, width, noise, seed)
-        return lambda problem: frozen_risk(problem, network).value
-    if learner == "oracle":
+    else:
         network = random_network(width, target.directions, seed)
-        return lambda problem: frozen_risk(problem, network).value
-    if learner == "one step":
-        return lambda problem: one_step_risk(problem, width, seed).value
-    return lambda problem: kernel_risk(problem, "random features").value
+    return new_head(network, validation, test)
+
+
+def new_head(network: TwoLayerNetwork, validation: Sample, test: Sample) -> Callable[[Sample], float]:
+    """Return a function that fits a new head on frozen features of a training sample and gives its excess risk.
+
+    The labels are not preprocessed. Features of the validation and the test sample are computed once.
+
+    Args:
+        network: its head is not used.
+        validation: the sample on which the penalty is chosen.
+        test: the sample on which the risk is measured.
+
+    Source: Damian, Lee, Soltanolkotabi 2022, Theorem 3. Chapter: frozen_representation.
+    """
+    held_out, fresh = network.features(validation.X), network.features(test.X)
+
+    def risk_after(train: Sample) -> float:
+        fit = fit_ridge(network.features(train.X), train.y, held_out, validation.y)
+        return excess_risk(fresh @ fit.coefficients, test.truth).value
+
+    return risk_after

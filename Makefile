@@ -1,0 +1,41 @@
+# The front door. `make book` and `make test` are all that a reader needs; each makes .venv when it is missing.
+
+PYTHON = python3
+VENV = .venv
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+SITE_INSTALLED = $(VENV)/.installed-site
+PIP = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help book test chapter lab site-check clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+book: $(INSTALLED) ## run all chapters and build the pages (PROFILE=quick: in a few minutes)
+	$(BIN)/python book/build.py --profile $(or $(PROFILE),full)
+
+test: $(INSTALLED) ## everything that proves the package, the chapters and the build
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2
+
+chapter: $(INSTALLED) ## one chapter: CHAPTER=feature_learning/one_step SET='d=26 target="He2(z1)"'
+	@$(BIN)/python book/build.py --profile $(or $(PROFILE),quick) --only "$(CHAPTER)" $(if $(SET),--set "$$SET")
+
+lab: $(INSTALLED) ## the chapters in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir chapters
+
+site-check: $(SITE_INSTALLED) ## the built pages in a real browser (needs chromium)
+	$(BIN)/python -m pytest -q tests/site
+	$(BIN)/python tests/site/check_site.py _build/html
+
+clean: ## remove what was built; .venv stays
+	rm -rf _build
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name another one, as in make book PYTHON=python3.12")'
+	@echo "Installing the exact set of constraints.txt into $(VENV): once, about 1.5 GB, two to five minutes ..."
+	@rm -f $@ && $(PYTHON) -m venv $(VENV) && $(PIP) --editable '.[book,test]' && touch $@
+
+$(SITE_INSTALLED): $(INSTALLED)
+	@$(PIP) --editable '.[book,test,site]' && touch $@

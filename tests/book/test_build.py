@@ -1,0 +1,289 @@
+"""Running chapters: what makes a run due, what counts as done, and that nothing that fails is lost or left alive."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import build
+import nbformat
+import plan
+import psutil
+import pytest
+import runs
+import yaml
+
+CLAIM = {
+    "id": "{idea}/it_runs", "statement": "It runs.", "source": "measured here", "test": "test_it",
+    "predicted": 1.0, "measured": 1.0, "spread": "", "tolerance": "at least 1", "why": "it is exact",
+    "holds": True, "outside": "",
+}  # fmt: skip
+EMIT = """from IPython.display import display
+display({{'application/vnd.beyond-kernel.claims+json': [{claim!r}]}}, raw=True)"""
+
+
+class Repository:
+    """A book of tiny chapters in a folder of its own; their code never imports anything slow."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.write("src/package/module.py", "answer = 42\n")
+        self.write("constraints.txt", "numpy==2.0\n")
+        self.names: list[str] = []
+        self.full: dict[str, dict] = {}
+
+    def write(self, path: str, text: str) -> Path:
+        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / path).write_text(text, encoding="utf-8")
+        return self.root / path
+
+    def chapter(self, name: str, *sources: str, **full: object) -> None:
+        part, idea = name.split("/")
+        claim = {key: value.format(idea=idea) if key == "id" else value for key, value in CLAIM.items()}
+        cells = [
+            nbformat.v4.new_markdown_cell(f"# On {idea}", id="title"),
+            nbformat.v4.new_code_cell("d = 3  # a size\nseed = 0  # any", id="p", metadata={"tags": ["parameters"]}),
+            *[nbformat.v4.new_code_cell(source, id=f"c{i}") for i, source in enumerate(sources)],
+            nbformat.v4.new_code_cell(EMIT.format(claim=claim), id="emit"),
+        ]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+        self.write(f"chapters/{name}.ipynb", nbformat.writes(notebook))
+        self.write(f"tests/{part}/test_{idea}.py", "def test_it(): ...\n")
+        self.names = list(dict.fromkeys([*self.names, name]))
+        self.full[name] = full or {"d": 4, "seed": 1}
+        toc = {"format": "jb-book", "root": "book/index", "parts": [{"chapters": [
+            {"file": f"chapters/{name}"} for name in self.names]}]}  # fmt: skip
+        self.write("_toc.yml", yaml.safe_dump(toc))
+        profiles = {"timeout_minutes": {"quick": 2, "full": 2}, "full": self.full}
+        self.write("book/profiles.yml", yaml.safe_dump(profiles))
+
+    def plan(self, name: str, profile: str = "full", **settings: object) -> plan.Run:
+        return plan.plan_run(self.root, profile, name, settings, None)
+
+    def build(self, *arguments: str) -> int:
+        return build.main(list(arguments), self.root)
+
+
+@pytest.fixture
+def book(tmp_path):
+    yield Repository(tmp_path)
+    for process in psutil.Process().children(recursive=True):  # only a test that failed leaves one
+        process.kill()
+
+
+def key(book: Repository) -> str:
+    return book.plan("part/idea").key
+
+
+CHANGES = {
+    "the notebook": lambda book: book.chapter("part/idea", "print(1)"),
+    "a parameter": lambda book: book.chapter("part/idea", d=5, seed=1),
+    "a module": lambda book: book.write("src/package/module.py", "answer = 43\n"),
+    "a new module": lambda book: book.write("src/package/other.py", ""),
+    "a module's name": lambda book: (book.root / "src/package/module.py").rename(book.root / "src/package/b.py"),
+    "the constraints": lambda book: book.write("constraints.txt", "numpy==2.1\n"),
+}
+NO_CHANGES = {
+    "another chapter": lambda book: book.chapter("part/other", "print(1)"),
+    "a page": lambda book: book.write("book/index.md", "# Title"),
+    "a test": lambda book: book.write("tests/part/test_idea.py", "def test_it(): assert True\n"),
+    "Python's cache": lambda book: book.write("src/package/__pycache__/module.pyc", "x"),
+    "what pip leaves": lambda book: book.write("src/package.egg-info/PKG-INFO", "x"),
+    "a stored output": lambda book: store_output(book.root / "chapters/part/idea.ipynb"),
+}
+
+
+def store_output(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text="seen")]
+    notebook.cells[-1].execution_count = 7
+    nbformat.write(notebook, path)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_key_of_a_run_changes_with_whatever_decides_its_outcome(book, change):
+    book.chapter("part/idea")
+    before = key(book)
+    CHANGES[change](book)
+    assert key(book) != before
+
+
+@pytest.mark.parametrize("change", NO_CHANGES)
+def test_the_key_of_a_run_changes_with_nothing_else(book, change):
+    book.chapter("part/idea")
+    before = key(book)
+    NO_CHANGES[change](book)
+    assert key(book) == before
+
+
+def test_a_chapter_is_run_once_and_again_only_after_a_change(book, capsys):
+    book.chapter("part/idea", "print(d, seed)")
+    assert book.build("--no-site") == 0
+    assert "1 of 1 chapters run" in capsys.readouterr().out
+    executed = nbformat.read(book.plan("part/idea").output, as_version=4)
+    assert executed.cells[3].outputs[0].text == "4 1\n"  # the full profile, not the notebook's 3 and 0
+    assert book.build("--no-site") == 0
+    assert "0 of 1 chapters run" in capsys.readouterr().out
+    CHANGES["a module"](book)
+    assert runs.record(book.plan("part/idea")) is None
+
+
+def test_every_failure_is_reported_and_what_succeeded_is_kept(book, capsys):
+    book.chapter("part/bad", "x = 1", "raise ValueError('first line\\nd = -3 is out of range')")
+    book.chapter("part/good")
+    book.chapter("part/worse", "1 / 0")
+    book.write("_build/html/index.html", "the book as it was before")
+    assert book.build() == 1
+    errors = capsys.readouterr().err
+    assert "2 of 3 chapters failed" in errors
+    assert "code cell 3: ValueError: d = -3 is out of range" in errors
+    assert "code cell 2: ZeroDivisionError: division by zero" in errors
+    assert "worse.partial.ipynb" in errors
+    kept = {name: runs.record(book.plan(f"part/{name}")) is not None for name in ("bad", "good", "worse")}
+    assert kept == {"bad": False, "good": True, "worse": False}
+    assert not (book.root / "_build/html").exists()  # nothing is published, nothing old stays published
+
+
+SLEEPER = "import os, pathlib, time\npathlib.Path({path!r}).write_text(str(os.getpid()))\ntime.sleep(600)"
+
+
+def kernel_of(path: Path) -> int:
+    """Wait until the sleeping chapter has written its process id, and return that."""
+    deadline = time.monotonic() + 60  # a kernel starts in about two seconds; a busy machine may need more
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, "the kernel did not start"
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def alive(process: int) -> bool:
+    """Say whether a process runs; one that has ended and waits to be noticed does not."""
+    return psutil.pid_exists(process) and psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+
+
+def test_the_time_limit_ends_the_kernel_too(book):
+    note = book.root / "pid"
+    book.chapter("part/idea", SLEEPER.format(path=str(note)))
+    job = runs.start(book.plan("part/idea"), runs.kernel_environment(book.root))
+    kernel = kernel_of(note)
+    assert alive(kernel) and not runs.ended(job)
+    job.run = dataclasses.replace(job.run, timeout=0)
+    assert runs.ended(job)
+    assert "stopped at the time limit" in runs.conclude(job).reason
+    assert not alive(kernel)
+    assert runs.record(job.run) is None
+
+
+def test_an_interrupt_leaves_no_kernel(book, monkeypatch, capsys):
+    note = book.root / "pid"
+    book.chapter("part/idea", SLEEPER.format(path=str(note)))
+    sleep = time.sleep
+
+    def interrupt(seconds):
+        sleep(seconds)
+        if seconds == 0.2 and note.exists() and note.read_text():
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert book.build() == 130
+    assert not alive(kernel_of(note))
+    assert "kept" in capsys.readouterr().err
+
+
+@pytest.fixture
+def no_kernel(monkeypatch):
+    monkeypatch.setattr(runs, "start", lambda *_: pytest.fail("a kernel was started"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--set", "sed=1"], "'sed' is no parameter of part/idea (did you mean 'seed'?). It takes: d, seed."),
+        (["--set", "26"], "--set '26' is not understood: write name=value."),
+        (["--set", "d=[1"], "The value '[1' of d is no YAML: put text into quotes."),
+    ],
+)
+def test_what_cannot_be_set_is_said_before_any_kernel_starts(book, no_kernel, capsys, arguments, sentence):
+    book.chapter("part/idea")
+    assert book.build("--only", "idea", *arguments) == 1
+    assert capsys.readouterr().err.strip() == sentence
+
+
+def test_an_unknown_chapter_is_refused_with_the_nearest(book, no_kernel, capsys):
+    book.chapter("part/idea")
+    book.chapter("a_long_name/other_idea")
+    for given, meant in {"part/idee": "part/idea", "other_ide": "other_idea"}.items():
+        assert book.build("--only", given) == 1
+        assert f"no chapter {given!r} (did you mean {meant!r}?)" in capsys.readouterr().err
+
+
+def test_a_chapter_without_a_notebook_stops_the_book_but_not_another_chapter(book, capsys):
+    book.chapter("part/idea")
+    book.chapter("part/other")
+    (book.root / "chapters/part/other.ipynb").unlink()
+    assert book.build() == 1
+    assert "_toc.yml names part/other, but chapters/part/other.ipynb is not there" in capsys.readouterr().err
+    assert book.build("--only", "idea") == 0
+
+
+@pytest.mark.parametrize("given", ["idea", "part/idea", "chapters/part/idea.ipynb", "./chapters/part/idea.ipynb"])
+def test_a_chapter_may_be_named_by_idea_part_or_path(given):
+    assert plan.find_chapter(given, ["part/other_idea", "part/idea"]) == "part/idea"
+
+
+def test_a_run_of_ones_own_leaves_the_books_run_alone(book, capsys):
+    book.chapter("part/idea", "print(d)")
+    assert book.build("--only", "idea", "--set", "d=26") == 0
+    assert "✔ holds  idea/it_runs: It runs." in capsys.readouterr().out
+    (own,) = (book.root / "_build/own").glob("idea-*.ipynb")
+    assert "26\n" in own.read_text() or "26\\n" in own.read_text()
+    assert not (book.root / "_build/run/quick/part/idea.ipynb").exists()
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["d=26"], {"d": 26}),
+        (["d=26", "noise=1e-3"], {"d": 26, "noise": 1e-3}),
+        (['d=26 target="He2(z1) + z2*z3"'], {"d": 26, "target": "He2(z1) + z2*z3"}),
+        (["target=He2(z1)/sqrt(2) + z2*z3"], {"target": "He2(z1)/sqrt(2) + z2*z3"}),
+        (["sizes=[1, 2.5]", "flag=true"], {"sizes": [1, 2.5], "flag": True}),
+        (["target='1'"], {"target": "1"}),
+    ],
+)
+def test_assignments_are_read_with_their_types(texts, expected):
+    found = plan.assignments(texts)
+    assert found == expected
+    assert [type(value) for value in found.values()] == [type(value) for value in expected.values()]
+
+
+def test_profile_and_notebook_must_name_the_same_parameters(book, no_kernel, capsys):
+    book.chapter("part/idea", d=4, sed=1)
+    book.chapter("part/other", d=4)
+    assert book.build() == 1
+    errors = capsys.readouterr().err
+    assert "full, part/idea: it lacks seed and has the unknown sed." in errors
+    assert "full, part/other: it lacks seed." in errors
+
+
+@pytest.mark.parametrize("source", ["d = 3\nn = d * d", "d = 3\nprint(d)", "d += 1", "d, n = 1, 2"])
+def test_a_parameters_cell_holds_literals_only(source):
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+    with pytest.raises(plan.BuildError, match="name = literal"):
+        plan.declared_parameters(nbformat.v4.new_notebook(cells=[cell]), "part/idea")
+
+
+def test_two_builds_do_not_mix(book, no_kernel, capsys):
+    book.chapter("part/idea")
+    with build.alone(book.root):
+        assert book.build() == 1
+    assert "Another build is at work" in capsys.readouterr().err
+
+
+def test_a_run_gets_one_thread_and_nobodys_settings(book, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    monkeypatch.setenv("JUPYTER_PATH", "/somewhere")
+    environment = runs.kernel_environment(book.root)
+    assert {environment[name] for name in runs.ONE_THREAD} == {"1"}
+    assert "JUPYTER_PATH" not in environment
+    assert environment["MPLCONFIGDIR"].startswith(str(book.root))

@@ -1,0 +1,63 @@
+"""Every claim of a chapter has a name, a statement, a source, a test that exists, a tolerance, a reason."""
+
+import pytest
+from chapter_cells import ROOT, Chapter, chapter_names, read_chapter, read_notebook
+from claim_calls import claim_faults, claim_names
+
+PROMISED = {
+    "kernel_regime/degree_by_degree": {"order_of_degrees"},
+    "feature_learning/one_step": {
+        "gradient_follows_hessian",
+        "overlap_at_16_d2",
+        "overlap_collapses",
+        "risk_ratio_to_best_kernel",
+        "he3_overlap_is_flat",
+        "degenerate_hessian_plateau",
+    },
+    "transfer/frozen_representation": {"transfer_slope", "scratch_slope"},
+}
+
+
+@pytest.mark.parametrize("name", chapter_names())
+def test_claims_are_complete(name):
+    faults = claim_faults(name, read_chapter(name))
+    assert not faults, "\n" + "\n".join(faults)
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_chapter_makes_the_claims_for_which_it_was_written(name):
+    assert PROMISED[name] <= set(claim_names(read_chapter(name)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('"average_settles"', "name", "must be written out"),
+        ('source="Chebyshev 1867", ', "", "source is missing"),
+        ('why="three standard errors"', 'why=" "', "why is missing or empty"),
+        ('test="test_good_chapter_passes"', 'test="test_of_nothing"', "there is no test test_of_nothing"),
+        ("at_most=3 / n**0.5,", "", "no tolerance"),
+        ("predicted=0.0,", "", "predicted is missing"),
+        ("predicted=0.0,", "predicted=0.0, within=1,", "takes no within"),
+        ('Ledger("chapter_rules")', 'Ledger("one_step")', "there must be one Ledger('chapter_rules')"),
+        ('"average_settles"', '"average_is_low"', "the stored verdict lacks chapter_rules/average_is_low"),
+        ("ledger.claim(", "ledger.claims(", "makes no claim"),
+        ("ledger.verdict()", "ledger.claim('average_settles')", "'average_settles' is taken twice"),
+    ],
+)
+def test_an_incomplete_claim_is_seen(old, new, fault):
+    notebook = read_notebook(ROOT / "tests/book/broken/good.ipynb")
+    # As if the good chapter were book/chapter_rules, whose test is tests/book/test_chapter_rules.py.
+    replace(notebook, "averages", "chapter_rules")
+    replace(notebook, "test_average_settles", "test_good_chapter_passes")
+    assert claim_faults("book/chapter_rules", Chapter(notebook)) == []
+    replace(notebook, old, new)
+    assert fault in "\n".join(claim_faults("book/chapter_rules", Chapter(notebook)))
+
+
+def replace(notebook, old, new):
+    assert any(old in cell["source"] for cell in notebook["cells"])
+    for cell in notebook["cells"]:
+        cell["source"] = cell["source"].replace(old, new)
+        for output in cell.get("outputs", []):
+            output["text"] = output["text"].replace(old, new) if old == "averages" else output["text"]

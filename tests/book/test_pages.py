@@ -1,0 +1,196 @@
+"""From executed chapters to pages: what a chapter shows of its run, and the ledger of claims."""
+
+import json
+import re
+
+import ledger
+import math_macros
+import nbformat
+import plain_docstrings
+import pytest
+import site_source
+from plan import BuildError
+from runs import RECORD
+
+CLAIM = {
+    "id": "idea/rises", "statement": "The overlap of z2*z3 rises with n/d^2 | <always>.", "source": "Paper, Theorem 1",
+    "test": "test_rises", "predicted": 0.7, "measured": 0.71234, "spread": "0.6 to 0.8 over 5",
+    "tolerance": "at least 0.65", "why": "twenty seeds passed", "holds": True, "outside": "",
+}  # fmt: skip
+
+
+def executed(claims: list[dict] | None, injected: bool = True) -> nbformat.NotebookNode:
+    """Return a notebook as papermill and the build leave it."""
+    cell = nbformat.v4.new_code_cell
+    cells = [
+        nbformat.v4.new_markdown_cell("# An idea: $n/d^2$\n\nWhat is it?"),
+        cell("d = 3\nseed = 0", metadata={"tags": ["parameters"], "papermill": {"duration": 1.0}}),
+        *[cell("# Parameters\nd = 40\n", metadata={"tags": ["injected-parameters"]})] * injected,
+        cell("print(d)"),
+        nbformat.v4.new_markdown_cell("## Further reading"),
+    ]
+    if claims is not None:
+        data = nbformat.v4.new_output("display_data", data={ledger.MIME: claims, "text/plain": "claims"})
+        cells[-2].outputs = [data]
+    made = {
+        "key": "k", "profile": "full", "parameters": [["d", 40], ["target", "He2(z1)"], ["seed", 5]], "seconds": 192.4,
+        "python": "3.11.9", "versions": {"torch": "2.13.0+cpu", "numpy": "2.4.6"}, "machine": "2 cores of X(R) <Y>",
+    }  # fmt: skip
+    return nbformat.v4.new_notebook(cells=cells, metadata={RECORD: made, "papermill": {"input_path": "/home/me/x"}})
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "tests/part").mkdir(parents=True)
+    (tmp_path / "tests/part/test_idea.py").write_text("def test_rises(): ...\n")
+    return tmp_path
+
+
+def check(root, *claims: dict) -> str:
+    """Return the sentence with which the ledger refuses claims, or nothing."""
+    try:
+        ledger.check({"part/idea": list(claims)}, root)
+    except BuildError as error:
+        return str(error)
+    return ""
+
+
+def test_claims_are_found_among_the_outputs():
+    assert ledger.claims_of(executed([CLAIM])) == [CLAIM]
+    assert ledger.claims_of(executed(None)) == []
+
+
+def test_complete_claims_pass_whatever_their_verdict(root):
+    failed = CLAIM | {"id": "idea/falls", "holds": False}
+    outside = CLAIM | {"id": "idea/later", "holds": None, "outside": "d is below 10", "measured": "nan"}
+    assert check(root, CLAIM, failed, outside) == ""
+
+
+@pytest.mark.parametrize("field", ledger.FIELDS)
+def test_a_claim_that_lacks_a_field_is_refused(root, field):
+    claim = {name: value for name, value in CLAIM.items() if name != field}
+    assert f"the field {field!r} is missing" in check(root, claim)
+
+
+@pytest.mark.parametrize("field", ledger.WORDS)
+def test_a_claim_with_an_empty_field_is_refused(root, field):
+    assert f"the field {field!r} is empty" in check(root, CLAIM | {field: ""})
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"holds": "yes"}, "holds is 'yes', not true, false or null"),
+        ({"holds": 1}, "holds is 1, not true, false or null"),
+        ({"holds": None}, "`outside` gives no reason"),
+        ({"id": "another/rises"}, "the id must begin with idea/"),
+        ({"test": "test_nothing"}, "there is no test tests/part/test_idea.py::test_nothing"),
+        ({"test": "tests/part/test_gone.py::test_rises"}, "there is no test tests/part/test_gone.py::test_rises"),
+        ({"test": "test_ris"}, "there is no test"),
+    ],
+)
+def test_a_claim_that_is_wrong_is_refused(root, change, fault):
+    assert fault in check(root, CLAIM | change)
+
+
+def test_all_faults_of_all_chapters_are_told_at_once(root):
+    claims = {"part/idea": [CLAIM, CLAIM, CLAIM | {"id": "idea/x", "source": ""}], "part/silent": []}
+    with pytest.raises(BuildError) as error:
+        ledger.check(claims, root)
+    lines = str(error.value).splitlines()[1:]
+    assert [line.strip() for line in lines] == [
+        "part/silent emits no claims.",
+        "idea/rises: the id is taken twice.",
+        "idea/x: the field 'source' is empty.",
+    ]
+
+
+def test_the_ledger_page_shows_each_claim_with_its_verdict_in_words(tmp_path):
+    page = tmp_path / "claims.md"
+    page.write_text(f"# Ledger\n\nProse.\n\n{ledger.MARKER}\n\nThe end.\n")
+    outside = CLAIM | {"id": "idea/later", "holds": None, "outside": "d is below 10"}
+    claims = {"part/idea": [CLAIM, CLAIM | {"id": "idea/falls", "holds": False}, outside]}
+    ledger.write_page(page, claims, {"part/idea": "An idea"})
+    text = page.read_text()
+    assert text.startswith("# Ledger\n\nProse.\n\n**3 claims in 1 chapters: 1 holds, 1 does not, 1 outside")
+    assert text.endswith("The end.\n") and ledger.MARKER not in text
+    for name in ("rises", "falls", "later"):
+        assert f"(claim-idea-{name})=" in text
+    assert all(words in text for words in ("✔ holds", "✘ does not hold", "◌ outside the range claimed"))
+    assert "`tests/part/test_idea.py::test_rises`" in text and "0.712" in text and "0.71234" not in text
+    assert r"z2\*z3 rises with n\/d\^2 \| \<always\>\." in text  # words stay words
+
+
+def test_a_page_without_the_marker_is_refused(tmp_path):
+    page = tmp_path / "claims.md"
+    page.write_text("# Ledger\n")
+    with pytest.raises(BuildError, match="no line <!-- ledger -->"):
+        ledger.write_page(page, {"part/idea": [CLAIM]}, {"part/idea": "An idea"})
+
+
+def test_claims_are_written_as_data_with_chapter_and_profile(tmp_path):
+    ledger.write_data(tmp_path / "claims.json", {"part/idea": [CLAIM]}, "full")
+    expected = {"profile": "full", "claims": [{"chapter": "part/idea", **CLAIM}]}
+    assert json.loads((tmp_path / "claims.json").read_text()) == expected
+
+
+def test_the_page_hides_the_injected_cell_and_says_what_it_set():
+    cells = site_source.site_copy(executed([CLAIM])).cells
+    injected = next(i for i, cell in enumerate(cells) if "injected-parameters" in cell.metadata.get("tags", []))
+    assert "remove-cell" in cells[injected].metadata["tags"]
+    assert cells[injected + 1].source == (
+        "The run on this page (full profile) used `d = 40`, `target = 'He2(z1)'`, `seed = 5`."
+    )
+
+
+def test_the_page_says_its_parameters_at_the_quick_profile_too():
+    cells = site_source.site_copy(executed([CLAIM], injected=False)).cells
+    assert cells[2].source.startswith("The run on this page")
+
+
+def test_the_page_ends_with_how_it_was_made():
+    note = site_source.site_copy(executed([CLAIM])).cells[-1].source
+    plain = re.sub(r"\\(.)", r"\1", note)
+    for words in ("Full profile, seed 5", "3 min 12 s", "one BLAS thread", "2 cores of X(R) <Y>", "Python 3.11.9",
+                  "torch 2.13.0+cpu", "numpy 2.4.6"):  # fmt: skip
+        assert words in plain
+
+
+def test_the_page_gives_away_no_path_of_this_machine():
+    text = nbformat.writes(site_source.site_copy(executed([CLAIM])))
+    assert "/home/me" not in text and "papermill" not in text
+
+
+def test_the_copy_of_a_page_is_a_valid_notebook():
+    nbformat.validate(site_source.site_copy(executed([CLAIM])))
+
+
+def test_what_jupyter_book_complains_about_is_shown():
+    text = "reading sources\n\x1b[91mpage.md:3: WARNING: undefined label: 'x'\x1b[39m\nbuild finished with problems\n"
+    assert site_source.complaints(text) == "  page.md:3: WARNING: undefined label: 'x'"
+    assert site_source.complaints("first\nlast") == "  first\n  last"
+
+
+@pytest.mark.parametrize(
+    ("line", "escaped"),
+    [
+        ("The norm |H w| is small.", r"The norm \|H w\| is small."),
+        ("z1*z2 and ``a | b*c_`` and x_ end", r"z1\*z2 and ``a | b*c_`` and x\_ end"),
+        ("Plain x_i and *very stressed* words.", "Plain x_i and *very stressed* words."),
+        ("z1*z2*z3 and 2 * x", r"z1\*z2\*z3 and 2 \* x"),
+        ("``lone | literal``", "``lone | literal``"),
+    ],
+)
+def test_signs_in_docstrings_are_no_markup(line, escaped):
+    assert plain_docstrings.escape(line) == escaped
+
+
+def test_blocks_in_docstrings_stay_as_they_are():
+    lines = ["Rules|::", "", "    a | b", "      c * d", "", "    e | f", "After |g|"]
+    assert plain_docstrings.escape_all(lines) == [r"Rules\|::", *lines[1:6], r"After \|g\|"]
+
+
+def test_macros_are_the_same_in_latex():
+    assert math_macros.latex_definition("R", r"\mathbb{R}") == r"\providecommand{\R}{}\renewcommand{\R}{\mathbb{R}}"
+    two = math_macros.latex_definition("inner", [r"\langle #1, #2 \rangle", 2])
+    assert two == r"\providecommand{\inner}{}\renewcommand{\inner}[2]{\langle #1, #2 \rangle}"

@@ -1,0 +1,99 @@
+"""A chapter refuses a misspelt or impossible parameter in its first cells, with one sentence."""
+
+import ast
+import sys
+
+import pytest
+from chapter_cells import ROOT, Chapter, chapter_names, chapter_path, full_profile, read_notebook
+from chapter_runs import run_with_limit
+
+TIME_LIMIT = 30
+LONGEST_SENTENCE = 400
+BAD_VALUES = {
+    "n_seeds": [{"n_seeds": "0"}],
+    "d": [{"d": "-3"}],
+    "target": [{"target": "__import__('os')"}, {"target": "He2(z1"}, {"target": "z9", "d": "5"}],
+}
+
+
+def declared(name):
+    """Return the parameters of a chapter with their quick values; nothing where there is no chapter yet."""
+    if not chapter_path(name).is_file():
+        return {}
+    parameters = Chapter(read_notebook(chapter_path(name))).parameters
+    return {key: ast.literal_eval(node.value) for key, node in parameters.items()}
+
+
+def misspelt(names):
+    """Return a name with its last two letters exchanged (``widht``), and the name that was meant."""
+    meant = "width" if "width" in names else max(names, key=len, default="seeds")
+    return meant[:-2] + meant[-1] + meant[-2], meant
+
+
+def bad_cases():
+    for name in chapter_names():
+        values = declared(name)
+        wrong, meant = misspelt(values)
+        yield pytest.param(name, {wrong: "3"}, (wrong, meant), id=f"{name}-{wrong}")
+        for given in [given for key, cases in BAD_VALUES.items() if key in values for given in cases]:
+            if set(given) <= set(values):
+                key, value = next(iter(given.items()))
+                yield pytest.param(name, given, (key, value), id=f"{name}-{key}={value}")
+
+
+@pytest.mark.parametrize("name", chapter_names())
+def test_full_profile_has_values_of_the_declared_types(name):
+    chosen, quick = full_profile(name), declared(name)
+    assert quick
+    for key, value in quick.items():
+        accepted = (int, float) if type(value) is float else (type(value),)
+        assert type(chosen[key]) in accepted, f"{key} = {chosen[key]!r} in book/profiles.yml"
+
+
+@pytest.mark.parametrize(("name", "given", "mentioned"), list(bad_cases()))
+def test_bad_parameter_ends_in_one_sentence(name, given, mentioned, tmp_path):
+    status, written, chapter = papermill(chapter_path(name), given, tmp_path)
+    faults = sentence_faults(status, written, chapter, mentioned)
+    assert not faults, "\n".join([*faults, written])
+
+
+def papermill(source, given, folder):
+    """Run a notebook as a reader does and return the status, what was written, and the executed copy."""
+    options = [part for pair in given.items() for part in ("-p", *pair)]
+    command = [sys.executable, "-m", "papermill", str(source), str(folder / "out.ipynb"), *options]
+    status, written = run_with_limit([*command, "--no-progress-bar"], folder, TIME_LIMIT)
+    return status, written, Chapter(read_notebook(folder / "out.ipynb"))
+
+
+def sentence_faults(status, written, chapter, mentioned):
+    """Return what is wrong with how a run ended that had to end in one sentence."""
+    if status in (0, 124):
+        return [f"the run went on for over {TIME_LIMIT} s" if status else "the value was accepted"]
+    (cell, error), *_ = [(c, o) for c in chapter.code for o in c.outputs if o["output_type"] == "error"]
+    sentence = error["evalue"]
+    faults = [] if "check-parameters" in cell.tags else [f"it failed in cell {cell.number}, not in the check"]
+    faults += [] if len(error["traceback"]) == 1 else ["a stack was shown"]
+    faults += [f"{word!r} is not named" for word in mentioned if word not in sentence]
+    if "\n" in sentence or not sentence.endswith((".", ")", "?")) or len(sentence) > LONGEST_SENTENCE:
+        faults.append(f"this is no single sentence: {sentence!r}")
+    if written.strip().splitlines()[-1] != f"{error['ename']}: {sentence}":
+        faults.append("the sentence is not the last thing that the reader sees")
+    return faults
+
+
+@pytest.mark.parametrize(
+    ("value", "check", "fault"),
+    [
+        ("0", "whole_number", None),
+        ("2", "whole_number", "the value was accepted"),
+        ("0", "lambda *given: 1 / 0", "a stack was shown"),
+    ],
+)
+def test_a_check_that_does_not_speak_is_seen(value, check, fault, tmp_path):
+    good = (ROOT / "tests/book/broken/good.ipynb").read_text(encoding="utf-8")
+    assert "n_seeds=whole_number" in good
+    changed = good.replace("n_seeds=whole_number", f"n_seeds={check}")
+    (tmp_path / "chapter.ipynb").write_text(changed, encoding="utf-8")
+    result = papermill(tmp_path / "chapter.ipynb", {"n_seeds": value}, tmp_path)
+    faults = sentence_faults(*result, ("n_seeds", "0"))
+    assert (fault in faults) if fault else not faults, faults
