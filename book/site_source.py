@@ -1,5 +1,6 @@
 """Assemble the sources of the site from pages and executed chapters, and have Jupyter Book build it."""
 
+import base64
 import re
 import shutil
 import subprocess
@@ -35,6 +36,7 @@ def assemble(root: Path, runs: Sequence[Run]) -> ledger.Claims:
         path = source / "chapters" / f"{chapter}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(site_copy(notebook), path)
+        write_figures(notebook, source / "book" / "figures")
     titles = {chapter: title(notebook) for chapter, notebook in notebooks.items()}
     ledger.write_page(source / "book" / "claims.md", claims, titles)
     ledger.write_data(root / "_build" / "claims.json", claims, runs[0].profile)
@@ -61,6 +63,16 @@ def site_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     cells.append(markdown("about-this-run", run_note(made)))
     notebook.cells = cells
     return notebook
+
+
+def write_figures(notebook: nbformat.NotebookNode, folder: Path) -> None:
+    """Write each named figure of an executed chapter as <name>.png, so that a page can show the one of this run."""
+    folder.mkdir(exist_ok=True)
+    for cell in notebook.cells:
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        images = [out.data["image/png"] for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
+        if name and images:
+            (folder / f"{name}.png").write_bytes(base64.b64decode(images[-1]))
 
 
 def markdown(name: str, text: str) -> nbformat.NotebookNode:

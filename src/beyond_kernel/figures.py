@@ -174,6 +174,7 @@ def bars(
             )  # fmt: skip
         axes.set_xticks(places, [str(value) for value in data[x].values])
         axes.grid(axis="x", visible=False)
+        axes.set_axisbelow(True)
         _reference_lines(axes, None, levels)
         _labels(axes, title, xlabel, ylabel, log, None)
         if group is not None or levels:
@@ -237,6 +238,7 @@ def _medians(
         values = data if name is None else data.sel({line: name})
         colour, marker = LEARNER_STYLE.get(name, CYCLE[index % len(CYCLE)])
         label = "measured" if name is None else name if isinstance(name, str) else f"{line} = {name:g}"
+        values = values.dropna(x, how="all")  # a learner that was not run everywhere keeps a connected line
         across = np.asarray(values[x], dtype=float)
         axes.fill_between(across, values.min(band), values.max(band), color=colour, alpha=0.18, lw=0)
         axes.plot(across, values.median(band), color=colour, marker=marker, label=label + note(values))

@@ -2,12 +2,11 @@
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
-from IPython.display import Markdown
 
-
-def show_source(*functions: Callable) -> Markdown:
-    """Return the source of functions of this package as a highlighted listing, docstrings left out.
+def show_source(*functions: Callable) -> Any:
+    """Return the source of functions of this package as a highlighted listing for a notebook, docstrings left out.
 
     Args:
         functions: functions or classes of ``beyond_kernel``.
@@ -18,6 +17,8 @@ def show_source(*functions: Callable) -> Markdown:
     for function in functions:
         if not getattr(function, "__module__", "").startswith("beyond_kernel."):
             raise ValueError(f"{function!r} is not part of beyond_kernel: only the package's own code is shown.")
+    from IPython.display import Markdown  # only a notebook has a use for it
+
     listing = "\n\n".join(_without_docstring(function) for function in functions)
     return Markdown(f"```python\n{listing}\n```")
 

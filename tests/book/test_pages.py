@@ -1,5 +1,6 @@
 """From executed chapters to pages: what a chapter shows of its run, and the ledger of claims."""
 
+import base64
 import json
 import re
 
@@ -159,6 +160,20 @@ def test_the_page_ends_with_how_it_was_made():
 def test_the_page_gives_away_no_path_of_this_machine():
     text = nbformat.writes(site_source.site_copy(executed([CLAIM])))
     assert "/home/me" not in text and "papermill" not in text
+
+
+def test_a_page_may_show_the_figures_of_this_run(tmp_path):
+    notebook = executed([CLAIM])
+    picture = b"\x89PNG of this run"
+    image = {"image/png": base64.b64encode(picture).decode(), "text/plain": "<Figure>"}
+    for source, name in (("named", "fig-idea"), ("in a solution", None), ("drew nothing", "fig-empty")):
+        cell = nbformat.v4.new_code_cell(source, metadata={"mystnb": {"figure": {"name": name}}} if name else {})
+        printed = nbformat.v4.new_output("stream", text="n = 3")
+        cell.outputs = [printed, *[nbformat.v4.new_output("execute_result", data=image)] * (source != "drew nothing")]
+        notebook.cells.append(cell)
+    site_source.write_figures(notebook, tmp_path / "figures")
+    written = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
+    assert written == {"fig-idea.png": picture}
 
 
 def test_the_copy_of_a_page_is_a_valid_notebook():

@@ -96,8 +96,8 @@ def transfer_cell(
     whole_number("repeats", repeats)
     teacher, truth = paired_targets(source, target, d, seed)
     frozen = learner in ("transferred", "oracle")  # their features are computed once, so more points to judge by are cheap
-    validation = _sample(truth, 4000 if frozen else 2000, noise, seed, "validation")
-    test = _sample(truth, 20_000 if frozen else 4000, noise, seed, "test")
+    validation = _sample(truth, 2000, noise, seed, "validation")
+    test = _sample(truth, 10_000 if frozen else 4000, noise, seed, "test")
     run = _runner(learner, teacher, truth, int(source_ratio * d**2), width, noise, seed, validation, test)
     risks = np.full(len(sizes), math.nan)
     for index, size in enumerate(sizes):
