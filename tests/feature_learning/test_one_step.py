@@ -168,7 +168,7 @@ def test_taking_the_moment_estimate_away_halves_the_noise():
 
 
 def test_overlap_of_a_purely_cubic_target_stays_at_its_floor():
-    """No degree-two part: nothing rises between 4 d^2 and 64 d^2, and the tilt of the noise bounds it by 7 / (6 + d)."""
+    """Nothing rises between 4 d^2 and 64 d^2, and the tilt of the noise bounds it by 7 / (6 + d)."""
     for seed in range(3):
         few, many = overlap("h3(z1)", 20, 4, seed), overlap("h3(z1)", 20, 64, seed)
         assert many < 7 / (6 + 20) + 0.05

@@ -1,4 +1,4 @@
-"""Transfer needs few samples whatever the dimension, training from scratch needs about d^2, and the cells are honest."""
+"""Transfer needs few samples whatever the dimension, training from scratch about d^2, and the cells are honest."""
 
 import math
 

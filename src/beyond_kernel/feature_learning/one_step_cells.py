@@ -82,7 +82,7 @@ def overlap_cell(
 def risk_cell(
     target: str, d: int, ratio: float, learner: str, width: int, noise: float, seed: int, most_gram: int = 4096
 ) -> dict[str, float]:
-    """Train one learner on n = ratio d^2 samples and return its ``risk``; NaN for a kernel with n above ``most_gram``."""
+    """Train one learner on n = ratio d^2 samples; its ``risk`` is NaN for a kernel with n above ``most_gram``."""
     truth = _target(target, d, seed)
     n = max(int(ratio * d**2), 1)
     if "kernel" in one_of("learner", learner, LEARNERS) and n > most_gram:

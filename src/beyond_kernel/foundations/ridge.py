@@ -1,4 +1,4 @@
-"""Ridge regression for a whole path of penalties, on features or on a Gram matrix, with the penalty chosen on a hold-out.
+"""Ridge regression for a path of penalties, on features or on a Gram matrix, with the choice on a hold-out.
 
 With n samples the objective is the same in both forms,
 

@@ -48,9 +48,7 @@ def draw_sample(target: Target, n: int, noise: float, generator: torch.Generator
     return Sample(X, target.labels(X, noise, generator), target(X))
 
 
-def draw_matched_sample(
-    target: Target, n: int, noise: float, latent: torch.Generator, rest: torch.Generator
-) -> Sample:
+def draw_matched_sample(target: Target, n: int, noise: float, latent: torch.Generator, rest: torch.Generator) -> Sample:
     """Draw n Gaussian points whose hidden coordinates z and label noise come from a stream of their own.
 
     With the same ``latent`` stream two dimensions d see the same z and the same labels, and differ only in the

@@ -156,7 +156,7 @@ class Target:
 
     @cached_property
     def rank(self) -> int:
-        """The dimension of the relevant subspace, the span of all gradients: exact."""
+        """The exact dimension of the relevant subspace, the span of all gradients."""
         return exact_rank(list(gradient(self.coefficients).values()))
 
     @cached_property
@@ -216,7 +216,7 @@ class Target:
 
     @property
     def has_degenerate_hessian(self) -> bool:
-        """Whether H kills a relevant direction: Assumption 2 of Damian et al. (2022) fails."""
+        """Whether H kills a relevant direction, so that Assumption 2 of Damian et al. (2022) fails."""
         return self.hessian_rank() < self.rank
 
     def degenerate_directions(self) -> torch.Tensor:

@@ -65,8 +65,8 @@ def spread_text(target: Target) -> str:
 def rotation_bound(target: Target, n: float) -> float:
     """Return a risk that no rotation-invariant kernel method can undercut with n samples on the sphere.
 
-    The degree-k part of x -> sum_i c_i K(x_i, x) lies in a space of dimension n at most, whatever the coefficients. Among
-    the multiplicity(d, k) harmonics of that degree, a target turned by a random rotation has on average the share
+    The degree-k part of x -> sum_i c_i K(x_i, x) lies in a space of dimension n at most, whatever the coefficients.
+    Among the multiplicity(d, k) harmonics of that degree, a target turned by a random rotation has on average the share
     n / multiplicity(d, k) of its energy in a fixed space of dimension n. Hence, on average over the sample,
 
         risk >= sum_k E_k max(0, 1 - n / multiplicity(d, k)),

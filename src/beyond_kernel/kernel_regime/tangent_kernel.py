@@ -11,7 +11,7 @@ BLOCK = 256
 
 
 def random_feature_kernel(X: torch.Tensor, Z: torch.Tensor | None = None, bias: float = 0.0) -> torch.Tensor:
-    """Return E relu(w . x + b) relu(w . z + b) for w ~ N(0, I_d / d), b ~ N(0, bias^2): a trained head on frozen neurons.
+    """Return E relu(w . x + b) relu(w . z + b), w ~ N(0, I_d / d), b ~ N(0, bias^2): a head on frozen neurons.
 
     A bias is the weight of one more input coordinate of constant value bias sqrt(d). With theta the angle between the
     so extended x and z the kernel is |x| |z| (sin theta + (pi - theta) cos theta) / (2 pi d).

@@ -95,7 +95,10 @@ def transfer_cell(
     real_number("source_ratio", source_ratio, above=0)
     whole_number("repeats", repeats)
     teacher, truth = paired_targets(source, target, d, seed)
-    frozen = learner in ("transferred", "oracle")  # their features are computed once, so more points to judge by are cheap
+    frozen = learner in (
+        "transferred",
+        "oracle",
+    )  # their features are computed once, so more points to judge by are cheap
     validation = _sample(truth, 2000, noise, seed, "validation")
     test = _sample(truth, 10_000 if frozen else 4000, noise, seed, "test")
     run = _runner(learner, teacher, truth, int(source_ratio * d**2), width, noise, seed, validation, test)
