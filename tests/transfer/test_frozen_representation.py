@@ -1,14 +1,17 @@
 """Transfer needs few samples whatever the dimension, training from scratch about d^2, and the cells are honest."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from beyond_kernel.foundations.inputs import gaussian, generator_for
 from beyond_kernel.foundations.measures import samples_to_reach, subspace_overlap
+from beyond_kernel.foundations.samples import draw_problem
 from beyond_kernel.parameters import BadParameter
 from beyond_kernel.transfer.frozen_representation import (
+    new_head,
     paired_targets,
     pretrain,
     transfer_cell,
@@ -73,6 +76,19 @@ def test_cells_leave_out_what_would_be_too_large_or_is_already_learnt():
         "risk"
     ]
     assert np.isfinite(risks[:2]).all() and math.isnan(risks[2])
+
+
+def test_the_test_sample_decides_nothing():
+    """One prediction p whatever the test labels: (p - t)^2 + (p + t)^2 = 2 p^2 + 2 t^2 on average."""
+    source, target = paired_targets(SOURCE, TARGET, 10, seed=4)
+    network = pretrain(source, 4000, 100, 0.1, 4)
+    problem = draw_problem(target, 60, 0.1, 4, n_validation=500, n_test=700)
+    risks = []
+    for sign in (1, -1, 0):
+        test = replace(problem.test, truth=sign * problem.test.truth, y=sign * problem.test.y)
+        risks.append(new_head(network, problem.validation, test)(problem.train))
+    power = float(problem.test.truth.square().mean())
+    assert risks[0] + risks[1] == pytest.approx(2 * risks[2] + 2 * power, rel=1e-9)
 
 
 def test_oracle_sees_the_hidden_subspace_only():
