@@ -105,6 +105,8 @@ def test_no_kernel_beats_the_bound_and_the_bound_is_about_the_target_s_energy():
     X = sphere(200_000, 10, generator_for(5, "x"))
     assert rotation_bound(target, 0) == pytest.approx(float(target(X).square().mean()), abs=0.01)
     assert rotation_bound(target, 10**4) == 0
+    pair = parse_target("z1*z2", 10, 0)  # 54 harmonics of degree two in ten dimensions, E = d / (d + 2)
+    assert rotation_bound(pair, 27) == pytest.approx(10 / 12 / 2)
     for n in (20, 60, 200):
         risks = [learning_cell(THREE, 10, n, "random features", 0.0, seed)["risk"] for seed in range(8)]
         assert np.mean(risks) > rotation_bound(target, n) - 0.02  # standard error of 8 runs is about 0.02
