@@ -46,7 +46,7 @@ def unseen_share(source: Target, target: Target) -> float:
     """
     values, vectors = torch.linalg.eigh(source.expected_hessian())
     seen = vectors[:, values.abs() > 1e-9 * values.abs().max().clamp(min=1e-300)]
-    return 1 - float((seen.T @ target.directions).square().sum()) / target.rank
+    return max(0.0, 1 - float((seen.T @ target.directions).square().sum()) / target.rank)
 
 
 def pretrain(
