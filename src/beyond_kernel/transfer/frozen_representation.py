@@ -98,9 +98,9 @@ def transfer_cell(
     frozen = learner in (
         "transferred",
         "oracle",
-    )  # their features are computed once, so more points to judge by are cheap
+    )  # their features are computed once
     validation = _sample(truth, 2000, noise, seed, "validation")
-    test = _sample(truth, 10_000 if frozen else 4000, noise, seed, "test")
+    test = _sample(truth, 5000 if frozen else 4000, noise, seed, "test")
     run = _runner(learner, teacher, truth, int(source_ratio * d**2), width, noise, seed, validation, test)
     risks = np.full(len(sizes), math.nan)
     for index, size in enumerate(sizes):
