@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy.special import roots_hermitenorm
+from scipy.special import roots_hermitenorm, roots_legendre
 
 from beyond_kernel.parameters import BadParameter, real_number, whole_number
 
@@ -142,17 +143,27 @@ def _projected(function: Callable, max_degree: int, cuts: list[float], nodes: in
 def _rule(cuts: list[float], nodes: int, max_degree: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return nodes and weights of a quadrature for the standard normal law."""
     if not cuts:
-        z, weights = roots_hermitenorm(nodes)
-        return torch.from_numpy(z), torch.from_numpy(weights / weights.sum())
+        z, weights = _gauss_hermite(nodes)
+        return torch.tensor(z), torch.from_numpy(weights / weights.sum())
     # h_k oscillates up to 2 sqrt(k), then grows like a power; 12 deviations further the normal tail is 1e-32.
     reach = 12 + 2 * math.sqrt(max_degree)
     edges = [-reach, *(cut for cut in cuts if abs(cut) < reach), reach]
-    unit, unit_weights = np.polynomial.legendre.leggauss(nodes)
+    unit, unit_weights = _gauss_legendre(nodes)
     pieces = [(a, (b - a) / 2) for a, b in zip(edges[:-1], edges[1:], strict=True)]
     z = np.concatenate([a + half * (1 + unit) for a, half in pieces])
     weights = np.concatenate([half * unit_weights for _, half in pieces])
     density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
     return torch.from_numpy(z), torch.from_numpy(weights * density)
+
+
+@lru_cache(maxsize=8)  # a sweep over links asks for the same nodes again and again
+def _gauss_hermite(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    return roots_hermitenorm(nodes)
+
+
+@lru_cache(maxsize=8)
+def _gauss_legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    return roots_legendre(nodes)
 
 
 def _values(function: Callable, z: torch.Tensor) -> torch.Tensor:
