@@ -13,6 +13,7 @@ from beyond_kernel.foundations.inputs import (
     hypercube,
     sample_inputs,
     sphere,
+    spiked_gaussian,
 )
 from beyond_kernel.parameters import BadParameter
 
@@ -145,3 +146,44 @@ def test_bad_arguments_are_refused(law):
 def test_an_unknown_law_is_refused():
     with pytest.raises(BadParameter, match="'sphere'"):
         sample_inputs("spere", 3, 3, generator_for(0))
+
+
+def spike(d, dtype=torch.float64):
+    mu = torch.arange(1, d + 1, dtype=torch.float64)
+    return (mu / mu.norm()).to(dtype)
+
+
+@pytest.mark.parametrize("strength", [-0.75, 3.0, 20.0])
+def test_a_spike_changes_the_variance_of_one_direction_only(strength):
+    mu = spike(DIM)
+    X = spiked_gaussian(SAMPLES, DIM, generator_for(2, "spike"), direction=mu, strength=strength)
+    along, across = X @ mu, X - torch.outer(X @ mu, mu)
+    assert_mean(X, 0)
+    assert_mean(along[:, None] ** 2, 1 + strength)
+    assert_mean(along[:, None] ** 4, 3 * (1 + strength) ** 2)
+    assert_mean(across**2, 1 - mu**2)  # the diagonal of I - mu mu^T
+    assert_mean(along[:, None] * across, 0)
+
+
+def test_a_spike_of_strength_zero_is_no_spike():
+    drawn = spiked_gaussian(50, DIM, generator_for(3), direction=spike(DIM), strength=0.0)
+    assert torch.equal(drawn, gaussian(50, DIM, generator_for(3)))
+
+
+def test_spiked_draws_are_one_sample_in_both_precisions():
+    double = spiked_gaussian(50, 4, generator_for(1), direction=spike(4), strength=2.0)
+    single = spiked_gaussian(50, 4, generator_for(1), torch.float32, direction=spike(4), strength=2.0)
+    assert double.dtype == torch.float64 and single.dtype == torch.float32
+    assert torch.equal(single, double.float())
+    rounded = spiked_gaussian(50, 4, generator_for(1), direction=spike(4, torch.float32), strength=2.0)
+    torch.testing.assert_close(rounded, double, rtol=0, atol=1e-5)  # the spike itself is rounded
+
+
+@pytest.mark.parametrize(
+    ("direction", "strength", "word"),
+    [(2 * spike(3), 1.0, "unit"), (spike(4), 1.0, "shape"), (spike(3), -1.0, "strength"), (spike(3), "2", "strength")],
+)
+def test_bad_spikes_are_refused(direction, strength, word):
+    with pytest.raises(BadParameter, match=word):
+        spiked_gaussian(3, 3, generator_for(0), direction=direction, strength=strength)
+    assert "spiked" not in " ".join(INPUT_LAWS)  # its covariance is not the identity

@@ -1,11 +1,11 @@
-"""Laws of the inputs, each with mean zero and covariance the identity, and the streams of random numbers."""
+"""Laws of the inputs with covariance the identity, the Gaussian with a spike, and the streams of random numbers."""
 
 import hashlib
 from collections.abc import Callable
 
 import torch
 
-from beyond_kernel.parameters import BadParameter, one_of, whole_number
+from beyond_kernel.parameters import BadParameter, one_of, real_number, vector, whole_number
 
 
 def gaussian(n: int, d: int, generator: torch.Generator, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -45,6 +45,44 @@ def hypercube(n: int, d: int, generator: torch.Generator, dtype: torch.dtype = t
     _checked(n, d, generator, dtype)
     bits = torch.randint(0, 2, (n, d), generator=generator, dtype=torch.int8, device=generator.device)
     return (2 * bits - 1).to(dtype)
+
+
+def spiked_gaussian(
+    n: int,
+    d: int,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float64,
+    *,
+    direction: torch.Tensor,
+    strength: float,
+) -> torch.Tensor:
+    """Return n independent draws from N(0, I_d + theta mu mu^T), shape (n, d).
+
+    A standard normal vector is stretched by sqrt(1 + theta) along mu. With ``strength`` 0 the draws are those of
+    ``gaussian``. The covariance is not the identity, so this law is no entry of ``INPUT_LAWS``.
+
+    Args:
+        n: number of draws, at least 1.
+        d: dimension, at least 1.
+        generator: source of the randomness; the result lies on its device.
+        dtype: a floating-point dtype.
+        direction: the spike mu, of shape (d,) and length 1.
+        strength: theta, above -1; the variance along mu is 1 + theta.
+
+    Raises:
+        BadParameter: if ``n``, ``d`` or ``strength`` is out of range, or ``direction`` is no unit vector of length d.
+        TypeError: if ``generator``, ``dtype`` or ``direction`` is of another kind.
+
+    Source: the input law of Ba, Erdogdu, Suzuki, Wang and Wu (2023). Chapter: targets_and_inputs.
+    """
+    _checked(n, d, generator, dtype)
+    real_number("strength", strength, above=-1)
+    mu = vector("direction", direction, d).to(generator.device, torch.float64)
+    if abs(float(mu.norm()) - 1) > 1e-5:  # a unit vector in single precision has its length to within 1e-6
+        raise BadParameter(f"direction has length {float(mu.norm()):.6g}: it must be a unit vector.")
+    mu = mu / mu.norm()
+    draws = _normal(n, d, generator)
+    return (draws + ((1 + strength) ** 0.5 - 1) * torch.outer(draws @ mu, mu)).to(dtype)
 
 
 INPUT_LAWS: dict[str, Callable[..., torch.Tensor]] = {
