@@ -1,8 +1,10 @@
 """Ridge paths against one linear solve per penalty, against the other form, and against the choice on the hold-out."""
 
+import numpy as np
 import pytest
 import torch
 
+from beyond_kernel.foundations import ridge as module
 from beyond_kernel.foundations.ridge import (
     LEVELS,
     fit_kernel_ridge,
@@ -73,6 +75,70 @@ def test_kernel_path_falls_back_to_cholesky_when_lanczos_is_cut_short():
     assert torch.allclose(cut, full, atol=1e-9)
 
 
+@pytest.mark.parametrize(("n", "d", "lowest"), [(700, 30, -8), (700, 3, -8), (500, 3, -10), (300, 60, -3)])
+def test_validation_losses_are_those_of_one_cholesky_per_penalty(n, d, lowest):
+    """Within 1e-6, as promised; with small penalties and slow eigenvalues as well, where Lanczos needs most steps."""
+    generator = torch.Generator().manual_seed(7)
+    X, Z = (torch.randn(size, d, generator=generator, dtype=torch.float64) for size in (n, 200))
+    y, y_validation = (P[:, 0] ** 2 - 1 + P[:, 1] + 0.3 * torch.randn(len(P), generator=generator) for P in (X, Z))
+    gram, cross = tangent_kernel(X), tangent_kernel(Z, X)
+    levels = tuple(10.0**exponent for exponent in np.linspace(lowest, 1, 20))
+    fit = fit_kernel_ridge(gram, y, cross, y_validation, levels)
+    for penalty, loss in zip(fit.penalties, fit.validation_losses, strict=True):
+        factor = torch.linalg.cholesky(gram + n * penalty * torch.eye(n, dtype=y.dtype))
+        c = torch.cholesky_solve(y[:, None], factor)
+        expected = (cross @ c - y_validation[:, None]).square().mean()
+        assert float(loss) == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize("max_steps", [0, 1, 5, 17, 400])
+def test_every_residual_is_small_wherever_lanczos_stops(max_steps, monkeypatch):
+    """The true residuals decide: what is not solved goes to Cholesky, and nothing that is solved does."""
+    generator = torch.Generator().manual_seed(8)
+    X = torch.randn(200, 5, generator=generator, dtype=torch.float64)
+    y, gram = torch.sin(3 * X[:, 0]), tangent_kernel(X)
+    by_cholesky = []
+    plain = module._cholesky_solution
+    monkeypatch.setattr(module, "_cholesky_solution", lambda *args: by_cholesky.append(args) or plain(*args))
+    path = kernel_ridge_path(gram, y, PENALTIES, max_steps=max_steps)
+    residuals = (path @ gram + 200 * PENALTIES[:, None] * path - y).norm(dim=1) / y.norm()
+    assert float(residuals.max()) < 2e-8
+    assert {0: 8, 1: 8, 400: 0}.get(max_steps, len(by_cholesky)) == len(by_cholesky)
+    assert max_steps != 17 or 0 < len(by_cholesky) < 8  # the large penalties are done by then, the small ones not
+
+
+def test_a_basis_that_lies_is_found_out(monkeypatch):
+    """Products with another matrix: all that Lanczos knows of its residuals is wrong, the true ones are not."""
+    features, y = data(60, 90, seed=9)
+    gram = features @ features.T
+    expected = kernel_ridge_path(gram, y, PENALTIES)
+    monkeypatch.setattr(module, "_product_with", lambda K: lambda v: K @ v * 1.001)
+    assert torch.allclose(kernel_ridge_path(gram, y, PENALTIES), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_kernel_path_reads_the_layouts_that_torch_has(dtype):
+    """One half of K is read in the order of columns: a transposed or strided K must give the same."""
+    features, y = data(40, 70, seed=10, dtype=dtype)
+    gram = features @ features.T
+    gram = (gram + gram.T) / 2
+    wide = torch.zeros(40, 80, dtype=dtype)
+    wide[:, ::2] = gram
+    expected = kernel_ridge_path(gram, y, PENALTIES[3:])
+    for other in (gram.T, wide[:, ::2]):
+        assert torch.allclose(kernel_ridge_path(other, y, PENALTIES[3:]), expected, rtol=1e-4)
+
+
+def test_single_precision_path_is_as_good_as_single_precision_allows():
+    """At penalties above rounding the float32 path predicts as the float64 one; the labels may have another dtype."""
+    generator = torch.Generator().manual_seed(11)
+    X = torch.randn(300, 10, generator=generator, dtype=torch.float64)
+    y, gram = X[:, 0] * X[:, 1], tangent_kernel(X)
+    penalties = torch.logspace(-3, 1, 5, dtype=torch.float64)
+    fits, exact = (gram @ kernel_ridge_path(K, y, penalties).double().T for K in (gram.float(), gram))
+    assert (fits - exact).norm() < 1e-4 * exact.norm()  # condition number up to 1e3, times float32's 6e-8
+
+
 def test_kernel_path_of_an_eigenvector_stops_at_the_invariant_subspace():
     """With y an eigenvector the Krylov space is one-dimensional: c = y / (value + n penalty)."""
     gram = torch.diag(torch.arange(1.0, 41.0, dtype=torch.float64))
@@ -112,9 +178,49 @@ def test_an_optimum_at_the_end_of_the_path_is_told():
     assert fit.at_edge  # the hold-out says the opposite of the sample: the largest penalty wins
 
 
+def test_an_asymmetry_is_found_wherever_it_is():
+    """The check goes tile by tile: within a tile, across tiles, in the last, incomplete one."""
+    gram = torch.eye(600, dtype=torch.float64)
+    for i, j in ((3, 100), (599, 2), (300, 590), (598, 599)):
+        bent = gram.clone()
+        bent[i, j] += 1e-6
+        with pytest.raises(BadParameter, match="differ from its transpose by 1.0e-06"):
+            kernel_ridge_path(bent, torch.ones(600, dtype=torch.float64), PENALTIES)
+
+
+def test_a_matrix_that_is_no_kernel_is_refused_with_a_sentence():
+    indefinite = torch.diag(torch.linspace(-1, 1, 30, dtype=torch.float64))
+    with pytest.raises(BadParameter, match="not positive definite: it is no kernel"):
+        kernel_ridge_path(indefinite, torch.ones(30, dtype=torch.float64), torch.tensor([1e-3]))
+    lucky = kernel_ridge_path(indefinite, torch.ones(30, dtype=torch.float64), torch.tensor([1.0]))
+    assert torch.isfinite(lucky).all()  # the penalty outweighs the negative eigenvalues
+
+
 def test_bad_input_is_refused_with_a_sentence():
     features, y = data(20, 5)
     gram = features @ features.T
+    holed = gram.clone()
+    holed[2, 3] = torch.nan
+    with pytest.raises(BadParameter, match=r"gram has shape \(0, 0\)"):
+        kernel_ridge_path(gram[:0, :0], y[:0], PENALTIES)
+    with pytest.raises(BadParameter, match=r"features has shape \(0, 5\)"):
+        ridge_path(features[:0], y[:0], PENALTIES)
+    with pytest.raises(BadParameter, match="gram holds 1 entries that are not finite"):
+        kernel_ridge_path(holed, y, PENALTIES)
+    with pytest.raises(BadParameter, match="y holds 20 entries that are not finite"):
+        kernel_ridge_path(gram, y * torch.inf, PENALTIES)
+    with pytest.raises(BadParameter, match="penalties holds 1 entries that are not finite"):
+        kernel_ridge_path(gram, y, torch.tensor([1.0, torch.nan]))
+    with pytest.raises(BadParameter, match="holds -0.5: every penalty must be above 0"):
+        kernel_ridge_path(gram, y, torch.tensor([1.0, -0.5]))
+    with pytest.raises(BadParameter, match="every penalty must be above 0"):
+        fit_kernel_ridge(gram, y, gram, y, levels=(0.0, 1.0))
+    with pytest.raises(BadParameter, match="gram_validation"):
+        fit_kernel_ridge(gram, y, gram[:, :7], y)
+    with pytest.raises(BadParameter, match="tolerance"):
+        kernel_ridge_path(gram, y, PENALTIES, tolerance=-1.0)
+    with pytest.raises(BadParameter, match="max_steps"):
+        kernel_ridge_path(gram, y, PENALTIES, max_steps=2.5)
     with pytest.raises(BadParameter, match="every penalty must be above 0"):
         ridge_path(features, y, torch.tensor([-1.0]))
     with pytest.raises(BadParameter, match="must be square"):

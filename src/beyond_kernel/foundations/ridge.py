@@ -7,14 +7,20 @@ With n samples the objective is the same in both forms,
 so a penalty means the same thing whether features or a kernel are given.
 """
 
+import math
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from scipy.linalg import get_blas_funcs
 
-from beyond_kernel.parameters import BadParameter, matrix, vector
+from beyond_kernel.parameters import BadParameter, matrix, real_number, vector, whole_number
 
 LEVELS = tuple(10.0 ** (exponent / 2) for exponent in range(-16, 3))
 """Default penalties, from 1e-8 to 10 in half decades, relative to the mean squared norm of a row of features."""
+TILE = 256
+"""Rows and columns of a Gram matrix that are looked at together, so that they stay in cache."""
 
 
 @dataclass(frozen=True)
@@ -63,36 +69,46 @@ def ridge_path(features: torch.Tensor, y: torch.Tensor, penalties: torch.Tensor)
 
 
 def kernel_ridge_path(
-    gram: torch.Tensor, y: torch.Tensor, penalties: torch.Tensor, tolerance: float = 1e-9, max_steps: int = 400
+    gram: torch.Tensor, y: torch.Tensor, penalties: torch.Tensor, tolerance: float = 1e-8, max_steps: int = 400
 ) -> torch.Tensor:
     """Solve (K + n penalty I) c = y for every penalty from one Lanczos basis, by Cholesky where that has not converged.
 
     Lanczos started at y with full re-orthogonalisation gives an orthonormal Q and a tridiagonal T with K Q = Q T up to
-    its last column; for each shift, c = |y| Q (T + n penalty I)^{-1} e_1, and the true residual is known without
-    another product.
+    its last column; for each shift, c = |y| Q (T + n penalty I)^{-1} e_1, and its residual is known at every step
+    without another product. At the end the true residuals are computed. Steps grow as penalties shrink: their number
+    is set by the smallest penalty, and by how slowly the eigenvalues fall.
 
     Args:
         gram: K, symmetric positive semi-definite, of shape (n, n).
         y: labels, of shape (n,).
         penalties: positive, of shape (k,).
-        tolerance: largest accepted residual, relative to |y|.
-        max_steps: Lanczos steps before the rest of the path is solved by Cholesky.
+        tolerance: largest accepted residual, relative to |y|; where rounding alone leaves more, that is accepted.
+        max_steps: Lanczos steps, each one product with K, before the rest of the path is solved by Cholesky.
 
     Returns:
         Dual coefficients, of shape (k, n).
 
     Raises:
-        BadParameter: if K is not square or not symmetric, shapes do not fit, or a penalty is not positive.
+        BadParameter: if K is not square, not symmetric or, at a penalty, not positive definite; if shapes do not fit,
+            an entry is not finite, a penalty is not positive, tolerance is negative or max_steps no whole number.
+
+    Source: derived here; Frommer and Maass 1999 for one Krylov space for all shifts.
     """
     n = len(_symmetric(gram))
     vector("y", y, n)
     penalties = _positive(penalties, gram)
+    real_number("tolerance", tolerance, least=0)
+    whole_number("max_steps", max_steps, least=0)
+    y = y.to(gram)
     if not y.any():
         return torch.zeros(len(penalties), n, dtype=gram.dtype, device=gram.device)
-    coefficients, residuals = _lanczos_path(gram, y, n * penalties, tolerance, min(max_steps, n))
-    for index in (residuals > tolerance).nonzero().flatten().tolist():
-        shifted = gram + n * penalties[index] * torch.eye(n, dtype=gram.dtype, device=gram.device)
-        coefficients[index] = torch.cholesky_solve(y[:, None], torch.linalg.cholesky(shifted))[:, 0]
+    shifts = n * penalties
+    coefficients, largest = _lanczos_path(gram, y, shifts, tolerance, min(max_steps, n))
+    residuals = (torch.addcmul(coefficients @ gram, coefficients, shifts[:, None]) - y).norm(dim=1) / y.norm()
+    rounding = 10 * torch.finfo(gram.dtype).eps * (largest + shifts) * coefficients.norm(dim=1) / y.norm()
+    open_ones = ~(residuals <= rounding.clamp(min=tolerance))  # also those that are not a number
+    for index in open_ones.nonzero().flatten().tolist():
+        coefficients[index] = _cholesky_solution(gram, y, float(shifts[index]))
     return coefficients
 
 
@@ -162,43 +178,83 @@ def _spectral_path(symmetric: torch.Tensor, right: torch.Tensor, penalties: torc
 
 def _lanczos_path(
     gram: torch.Tensor, y: torch.Tensor, shifts: torch.Tensor, tolerance: float, steps: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    basis = torch.zeros(steps, len(y), dtype=gram.dtype, device=gram.device)
+) -> tuple[torch.Tensor, float]:
+    """Return the solutions in the Krylov space where all residuals are small, or after ``steps``; and |K| there.
+
+    The residual at a shift is off-diagonal entry times last entry of x = (T + shift I)^{-1} e_1, and that entry is a
+    quotient of the off-diagonal entries and the pivots of T + shift I: one number for each shift and step.
+    """
+    product, basis = _product_with(gram), y.new_empty(steps + 1, len(y))
+    basis[0] = y / y.norm()
     diagonal, off_diagonal = [], []
-    norm = y.norm()
-    basis[0] = y / norm
+    small = shifts.to("cpu", torch.float64)
+    pivots, last_entries = torch.full_like(small, math.inf), torch.ones_like(small)
     for j in range(steps):
-        image = gram @ basis[j]
-        diagonal.append(basis[j] @ image)
+        image, known = product(basis[j]), basis[: j + 1]
+        diagonal.append(float(basis[j] @ image))
         for _ in range(2):  # twice is enough for orthogonality to working precision
-            image = image - (basis[: j + 1] @ image) @ basis[: j + 1]
-        off_diagonal.append(image.norm())
-        last = j + 1 == steps or off_diagonal[-1] <= 1e-14 * diagonal[0].abs()
-        if last or j % 10 == 9:
-            solutions, residuals = _tridiagonal_solutions(diagonal, off_diagonal, shifts)
-            if last or bool((residuals <= tolerance).all()):
-                return norm * solutions @ basis[: j + 1], residuals
-        basis[j + 1] = image / off_diagonal[-1]
-    raise AssertionError("the last step returns")
+            image.addmv_(known.T, known @ image, alpha=-1)
+        before = off_diagonal[-1] if off_diagonal else 1.0
+        off_diagonal.append(float(image.norm()))
+        pivots = diagonal[j] + small - before**2 / pivots
+        last_entries = last_entries * before / pivots
+        if not bool((pivots > 0).all()) or bool((off_diagonal[j] * last_entries.abs() <= tolerance).all()):
+            break  # not positive definite, or done
+        torch.mul(image, 1 / max(off_diagonal[j], sys.float_info.min), out=basis[j + 1])
+    if not diagonal:
+        return torch.full((len(shifts), len(y)), math.nan).to(gram), 0.0
+    solutions, largest = _tridiagonal_solutions(diagonal, off_diagonal[:-1], small)
+    return (y.norm() * solutions.to(y)) @ basis[: len(diagonal)], largest
 
 
 def _tridiagonal_solutions(
-    diagonal: list[torch.Tensor], off_diagonal: list[torch.Tensor], shifts: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    inner = torch.stack(off_diagonal[:-1]) if len(diagonal) > 1 else shifts.new_zeros(0)
-    tridiagonal = torch.diag(torch.stack(diagonal)) + torch.diag(inner, 1) + torch.diag(inner, -1)
+    diagonal: list[float], off_diagonal: list[float], shifts: torch.Tensor
+) -> tuple[torch.Tensor, float]:
+    tridiagonal = torch.diag(shifts.new_tensor(diagonal))
+    tridiagonal.diagonal(-1).copy_(shifts.new_tensor(off_diagonal))  # the other half is not read
     values, vectors = torch.linalg.eigh(tridiagonal)
-    solutions = (vectors[0] / (values + shifts[:, None])) @ vectors.T
-    return solutions, off_diagonal[-1] * solutions[:, -1].abs()
+    return (vectors[0] / (values + shifts[:, None])) @ vectors.T, float(values.abs().max())
+
+
+def _product_with(gram: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return v -> K v; on the CPU from one half of K, since reading K is what the product costs."""
+    if gram.device.type != "cpu":
+        return lambda v: gram @ v
+    array = gram.detach().contiguous().numpy().T  # a view in the order of columns, as symv wants it
+    (symv,) = get_blas_funcs(("symv",), (array,))
+    return lambda v: torch.from_numpy(symv(1.0, array, v.numpy()))
+
+
+def _cholesky_solution(gram: torch.Tensor, y: torch.Tensor, shift: float) -> torch.Tensor:
+    shifted = gram.clone()
+    shifted.diagonal().add_(shift)
+    factor, failed = torch.linalg.cholesky_ex(shifted)
+    if failed:
+        raise BadParameter(
+            f"gram with {shift / len(y):.3g} n on its diagonal is not positive definite: it is no kernel, or the "
+            f"penalty {shift / len(y):.3g} is too small for {str(gram.dtype).removeprefix('torch.')}."
+        )
+    return torch.cholesky_solve(y[:, None], factor)[:, 0]
 
 
 def _symmetric(gram: torch.Tensor) -> torch.Tensor:
     if matrix("gram", gram).shape[0] != gram.shape[1]:
         raise BadParameter(f"gram has shape {tuple(gram.shape)}: a Gram matrix must be square.")
-    gap = float((gram - gram.T).abs().max() / gram.abs().max().clamp(min=torch.finfo(gram.dtype).tiny))
+    gap = _asymmetry(gram)
     if gap > 1e3 * torch.finfo(gram.dtype).eps:
         raise BadParameter(f"gram is not symmetric: entries differ from its transpose by {gap:.1e} of the largest.")
     return gram
+
+
+def _asymmetry(gram: torch.Tensor) -> float:
+    """Return max |K - K^T| / max |K|, tile by tile: as whole arrays this costs as much as half of a ridge path."""
+    gap, largest = [], []
+    for i in range(0, len(gram), TILE):
+        for j in range(i, len(gram), TILE):
+            upper, lower = gram[i : i + TILE, j : j + TILE], gram[j : j + TILE, i : i + TILE].T
+            gap.append((upper - lower).abs_().max())
+            largest.append(upper.abs().max())
+    return float(torch.stack(gap).max() / torch.stack(largest).max().clamp(min=torch.finfo(gram.dtype).tiny))
 
 
 def _positive(penalties: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
