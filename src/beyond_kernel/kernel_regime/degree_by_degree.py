@@ -1,39 +1,26 @@
 """What kernel ridge regression has learnt of each degree of a target, from n samples."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+import xarray
 
+from beyond_kernel.foundations.harmonics import sphere_energies
 from beyond_kernel.foundations.measures import excess_risk, learnt_fractions
 from beyond_kernel.foundations.ridge import fit_kernel_ridge
 from beyond_kernel.foundations.samples import draw_problem
 from beyond_kernel.foundations.targets import Target, parse_target
-from beyond_kernel.kernel_regime.tangent_kernel import KERNELS
-from beyond_kernel.parameters import BadParameter, one_of, whole_number
+from beyond_kernel.kernel_regime.learning_curve import predict_best, samples_for_risk
+from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, multiplicity, sphere_spectrum
+from beyond_kernel.kernel_regime.tangent_kernel import KERNELS, kernel_profile
+from beyond_kernel.parameters import BadParameter, one_of
 
 
 def degrees_of(target: Target) -> list[int]:
     """Return the degrees k >= 1 in which a target has energy, ascending."""
     return [k for k, energy in enumerate(target.energy_by_degree().tolist()) if k and energy > 0]
-
-
-def multiplicity(d: int, k: int) -> int:
-    """Return the dimension of the space of spherical harmonics of degree k in d dimensions, d^k / k! to leading order.
-
-    Args:
-        d: dimension of the space that holds the sphere, at least 2.
-        k: degree.
-
-    Raises:
-        BadParameter: if d is below 2 or k is negative.
-
-    Source: any text on spherical harmonics; binomial(d + k - 1, k) - binomial(d + k - 3, k - 2).
-    Chapter: degree_by_degree.
-    """
-    whole_number("d", d, least=2)
-    whole_number("k", k, least=0)
-    return math.comb(d + k - 1, k) - (math.comb(d + k - 3, k - 2) if k >= 2 else 0)
 
 
 def spread_text(target: Target) -> str:
@@ -71,8 +58,7 @@ def rotation_bound(target: Target, n: float) -> float:
 
         risk >= sum_k E_k max(0, 1 - n / multiplicity(d, k)),
 
-    with E_k the energy of degree k on the sphere. Derived here; exact where the parts of the target are harmonic, as
-    products of distinct variables are.
+    with E_k the energy of degree k on the sphere. Derived here.
 
     Args:
         target: polynomial target on the sphere of radius sqrt(d).
@@ -80,12 +66,82 @@ def rotation_bound(target: Target, n: float) -> float:
 
     Chapter: degree_by_degree.
     """
-    d, bound = target.dim, 0.0
-    for k in degrees_of(target):
-        shrink = math.prod(d / (d + 2 * i) for i in range(k))  # E of a harmonic square, sphere against Gaussian
-        energy = shrink * float(target.energy_by_degree()[k])
-        bound += energy * max(0.0, 1 - n / multiplicity(d, k))
-    return bound
+    counts = [multiplicity(target.dim, k) for k in range(target.degree + 1)]
+    energies = sphere_energies(target).tolist()
+    return sum(energy * max(0.0, 1 - n / count) for energy, count in zip(energies, counts, strict=True))
+
+
+def kernel_spectrum(kernel: str, d: int, bias: float = 1.0, max_degree: int | None = None) -> SphereSpectrum:
+    """Return the eigenvalues on the sphere of one of the exact ReLU kernels.
+
+    Args:
+        kernel: "random features" or "tangent".
+        d: dimension, at least 3.
+        bias: standard deviation of the neurons' biases.
+        max_degree: as in ``sphere_spectrum``.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: degree_by_degree.
+    """
+    return sphere_spectrum(kernel_profile(kernel, d, bias), d, max_degree)
+
+
+def predicted_curve(
+    target: Target, sizes: Sequence[int], kernel: str, noise: float, bias: float = 1.0
+) -> dict[str, np.ndarray]:
+    """Predict what ``learning_cell`` measures on the sphere, from the eigenvalues of the kernel alone.
+
+    Args:
+        target: the target, scaled as it is learnt.
+        sizes: numbers of training samples.
+        kernel: "random features" or "tangent".
+        noise: standard deviation of the label noise.
+        bias: standard deviation of the neurons' biases.
+
+    Returns:
+        ``risk``: excess risk with the best penalty of the path, of shape (len(sizes),); ``learnt``: the share of each
+        degree of ``degrees_of``, of shape (len(sizes), number of degrees).
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Source: ``learning_curve.predict``. Chapter: degree_by_degree.
+    """
+    spectrum = kernel_spectrum(kernel, target.dim, bias)
+    found = [predict_best(spectrum, sphere_energies(target), n, noise) for n in sizes]
+    learnt = np.stack([prediction.learnt[degrees_of(target)].numpy() for prediction in found])
+    return {"risk": np.array([prediction.risk for prediction in found]), "learnt": learnt}
+
+
+def predicted_scaling(
+    degrees: Sequence[int], dims: Sequence[int], kernel: str, noise: float, risk: float = 0.25
+) -> xarray.DataArray:
+    """Predict how many samples a pure degree of energy one needs, dimension by dimension.
+
+    Args:
+        degrees: degrees k.
+        dims: dimensions of the spheres, each at least 3.
+        kernel: "random features" or "tangent".
+        noise: standard deviation of the label noise.
+        risk: excess risk to be reached with the best penalty.
+
+    Returns:
+        Numbers of samples, with the dimensions ``degree`` and ``d``.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Source: ``learning_curve.samples_for_risk``. Chapter: degree_by_degree.
+    """
+    found = []
+    for d in dims:
+        spectrum = kernel_spectrum(kernel, d)
+        pure = torch.eye(len(spectrum.eigenvalues), dtype=torch.float64)
+        found.append([samples_for_risk(spectrum, pure[k], risk, noise) for k in degrees])
+    coords = {"degree": list(degrees), "d": list(dims)}
+    return xarray.DataArray(np.array(found).T, coords, dims=("degree", "d"))
 
 
 def learning_cell(
@@ -98,6 +154,8 @@ def learning_cell(
     spread: bool = False,
     law: str = "sphere",
     bias: float = 1.0,
+    n_validation: int = 2000,
+    n_test: int = 4000,
 ) -> dict[str, np.ndarray | float]:
     """Fit kernel ridge regression on n samples and measure how much of each degree of the target it has learnt.
 
@@ -111,6 +169,8 @@ def learning_cell(
         spread: replace the target by its twin on all d directions, ``spread_text``.
         law: "sphere", "gaussian" or "hypercube".
         bias: standard deviation of the neurons' biases.
+        n_validation: points on which the penalty is chosen.
+        n_test: points on which the risk is measured.
 
     Returns:
         ``fractions``: one a degree of ``degrees_of``, 0 for nothing learnt and 1 for everything; ``risk``: excess risk.
@@ -124,7 +184,7 @@ def learning_cell(
     truth = parse_target(target, d, seed).normalised()
     if spread:
         truth = parse_target(spread_text(truth), d, seed)
-    problem = draw_problem(truth, n, noise, seed, law)
+    problem = draw_problem(truth, n, noise, seed, law, n_validation, n_test)
     train, validation, test = problem.train, problem.validation, problem.test
     held_out = gram_of(validation.X, train.X, bias)
     fit = fit_kernel_ridge(gram_of(train.X, bias=bias), train.y, held_out, validation.y)

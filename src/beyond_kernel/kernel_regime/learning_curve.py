@@ -1,0 +1,208 @@
+"""The risk of kernel ridge regression on the sphere, predicted from the eigenvalues alone by one scalar equation."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from scipy.optimize import brentq
+
+from beyond_kernel.foundations.ridge import LEVELS
+from beyond_kernel.kernel_regime.spectrum import SphereSpectrum
+from beyond_kernel.parameters import BadParameter, real_number, vector
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the theory predicts at one number of samples and one penalty.
+
+    Attributes:
+        risk: excess risk.
+        learnt: share of each degree that is learnt, of shape (max_degree + 1,).
+        resolution: eigenvalue of which half is learnt.
+        penalty: the penalty.
+    """
+
+    risk: float
+    learnt: torch.Tensor
+    resolution: float
+    penalty: float
+
+
+def predict(
+    spectrum: SphereSpectrum, energies: torch.Tensor, n: float, penalty: float, noise: float = 0.0
+) -> Prediction:
+    """Predict the excess risk of kernel ridge regression, (K + n penalty I) c = y, with n samples on the sphere.
+
+    With eigenvalues lambda_k of multiplicity B_k the resolution kappa solves
+
+        sum_k B_k lambda_k / (lambda_k + kappa) + n penalty / kappa = n.
+
+    Degree k is learnt to the share L_k = lambda_k / (lambda_k + kappa), and the risk on noisy labels is
+    (sum_k (1 - L_k)^2 E_k + noise^2) / (1 - sum_k B_k L_k^2 / n). Degrees above the highest of the spectrum, whose
+    eigenvalues lie far below kappa, count as tail / kappa in the first sum.
+
+    Args:
+        spectrum: of the kernel.
+        energies: E_k of the target on the sphere, of shape (degree + 1,).
+        n: number of samples, above 0.
+        penalty: at least 0, in the kernel's units.
+        noise: standard deviation of the label noise.
+
+    Raises:
+        BadParameter: if a number is out of range, the target has a degree above the spectrum, or n samples without a
+            penalty can be fitted by the degrees of the spectrum in more than one way and none is left over.
+
+    Source: Bordelon, Canatar, Pehlevan 2020; Canatar, Bordelon, Pehlevan 2021; Simon et al. 2023 (whose kappa it is).
+    Chapter: degree_by_degree.
+    """
+    real_number("n", n, above=0)
+    real_number("penalty", penalty, least=0)
+    real_number("noise", noise, least=0)
+    target = _padded(energies, spectrum)
+    resolution = _resolution(spectrum, n, penalty)
+    learnt = _shares(spectrum, resolution)
+    used = float(spectrum.multiplicities @ learnt.square()) / n
+    inflated = (float((1 - learnt).square() @ target) + noise**2) / (1 - used)
+    return Prediction(inflated - noise**2, learnt, resolution, penalty)
+
+
+def predict_best(
+    spectrum: SphereSpectrum,
+    energies: torch.Tensor,
+    n: float,
+    noise: float = 0.0,
+    levels: tuple[float, ...] = LEVELS,
+) -> Prediction:
+    """Return the prediction of least risk over a path of penalties, the one on which the measurements choose.
+
+    Args:
+        spectrum: of the kernel.
+        energies: of the target on the sphere.
+        n: number of samples, above 0.
+        noise: standard deviation of the label noise.
+        levels: penalties relative to K(x, x).
+
+    Raises:
+        BadParameter: as ``predict``.
+
+    Chapter: degree_by_degree.
+    """
+    found = [predict(spectrum, energies, n, level * spectrum.trace, noise) for level in levels]
+    return min(found, key=lambda prediction: prediction.risk)
+
+
+def predicted_samples(spectrum: SphereSpectrum, degree: int, share: float = 0.5) -> float:
+    """Return the number of samples from which on a share of a degree is learnt, without noise and penalty.
+
+    Where L_k = share, the resolution is lambda_k (1 - share) / share, and the scalar equation gives n at once.
+
+    Args:
+        spectrum: of the kernel.
+        degree: k.
+        share: between 0 and 1, both excluded.
+
+    Returns:
+        The number of samples; infinite where the kernel does not hold this degree at all.
+
+    Raises:
+        BadParameter: if the degree is not in the spectrum, or the share is out of range.
+
+    Source: the scalar equation of ``predict``. Chapter: degree_by_degree.
+    """
+    if not 0 <= degree < len(spectrum.eigenvalues):
+        raise BadParameter(f"degree = {degree} is not in the spectrum: it holds 0 to {len(spectrum.eigenvalues) - 1}.")
+    if not 0 < real_number("share", share) < 1:
+        raise BadParameter(f"share = {share} is out of range: it must lie between 0 and 1, both excluded.")
+    if spectrum.eigenvalues[degree] <= 0:
+        return math.inf
+    return _used(spectrum)(float(spectrum.eigenvalues[degree]) * (1 - share) / share)
+
+
+def samples_for_risk(spectrum: SphereSpectrum, energies: torch.Tensor, risk: float, noise: float = 0.0) -> float:
+    """Return the least number of samples with which the best penalty is predicted to reach a risk.
+
+    For each resolution kappa the shares L_k are known. There the risk is reached from
+
+        n = sum_k B_k L_k^2 / (1 - (sum_k (1 - L_k)^2 E_k + noise^2) / (risk + noise^2))
+
+    on, or from the n that gives this kappa without a penalty, if that is more; the least over all kappa is returned.
+    No equation has to be solved, so that d = 1,000 costs what d = 10 costs.
+
+    Args:
+        spectrum: of the kernel.
+        energies: E_k of the target on the sphere, of shape (degree + 1,).
+        risk: excess risk to be reached, above 0.
+        noise: standard deviation of the label noise.
+
+    Returns:
+        The number of samples; infinite where a part that the kernel does not hold has more energy than ``risk``.
+
+    Raises:
+        BadParameter: if a number is out of range, or the target has a degree above the spectrum.
+
+    Source: derived here from the equations of ``predict``. Chapter: degree_by_degree.
+    """
+    real_number("risk", risk, above=0)
+    real_number("noise", noise, least=0)
+    target = _padded(energies, spectrum)
+    held = spectrum.eigenvalues[spectrum.eigenvalues > 0]
+    low, high = math.log(float(held.min())) - 8, math.log(spectrum.trace) + 2
+    for _ in range(4):  # a grid, then three times a finer one around its best point
+        grid = torch.linspace(low, high, 1001, dtype=torch.float64)
+        needed = _samples_at(spectrum, target, grid.exp(), risk, noise)
+        best = int(needed.argmin())
+        low, high = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, 1000)])
+    return float(needed[best])
+
+
+def _samples_at(
+    spectrum: SphereSpectrum, target: torch.Tensor, resolutions: torch.Tensor, risk: float, noise: float
+) -> torch.Tensor:
+    """Return for each resolution the least n that reaches the risk with it, infinite where none does."""
+    learnt = _shares(spectrum, resolutions[:, None])
+    room = 1 - ((1 - learnt).square() @ target + noise**2) / (risk + noise**2)
+    needed = learnt.square() @ spectrum.multiplicities / room
+    without_penalty = learnt @ spectrum.multiplicities + max(spectrum.tail, 0.0) / resolutions
+    return torch.maximum(needed, without_penalty).where(room > 1e-12, torch.full_like(room, math.inf))
+
+
+def _shares(spectrum: SphereSpectrum, resolution: float | torch.Tensor) -> torch.Tensor:
+    """Return L_k for each degree; zero for one that the kernel does not hold."""
+    values = spectrum.eigenvalues.clamp(min=0)
+    return values / (values + resolution)
+
+
+def _used(spectrum: SphereSpectrum) -> Callable[[float], float]:
+    """Return the function kappa -> sum_k B_k L_k + tail / kappa."""
+    values, counts = spectrum.eigenvalues.clamp(min=0).numpy(), spectrum.multiplicities.numpy()
+    tail = max(spectrum.tail, 0.0)
+    return lambda resolution: float(counts @ (values / (values + resolution))) + tail / resolution
+
+
+def _resolution(spectrum: SphereSpectrum, n: float, penalty: float) -> float:
+    """Return the root of the scalar equation; its left side falls from infinity to 0 in the resolution."""
+    used = _used(spectrum)
+
+    def excess(log_resolution: float) -> float:
+        resolution = math.exp(log_resolution)
+        return math.log(used(resolution) / n + penalty / resolution)
+
+    high = math.log(2 * (spectrum.trace / n + penalty))
+    low = high - 1
+    while excess(low) < 0:
+        low -= 2
+        if low < high - 80:
+            raise BadParameter(
+                f"n = {n:g} is more than all degrees of the spectrum can use without a penalty: "
+                "give a higher max_degree or a penalty above 0."
+            )
+    return math.exp(brentq(excess, low, high, xtol=1e-13))
+
+
+def _padded(energies: torch.Tensor, spectrum: SphereSpectrum) -> torch.Tensor:
+    vector("energies", energies)
+    missing = len(spectrum.eigenvalues) - len(energies)
+    if missing < 0:
+        raise BadParameter(f"energies has degree {len(energies) - 1}: the spectrum ends at {len(spectrum.shares) - 1}.")
+    return torch.cat([energies.to(torch.float64), torch.zeros(missing, dtype=torch.float64)])
