@@ -1,0 +1,232 @@
+"""One training at one output scale, beside its tangent model: what the figures of lazy_training are made of."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from beyond_kernel.foundations.inputs import gaussian, generator_for
+from beyond_kernel.foundations.measures import excess_risk
+from beyond_kernel.foundations.samples import Sample
+from beyond_kernel.foundations.targets import Target, parse_target
+from beyond_kernel.kernel_regime.activations import Activation, Elementwise
+from beyond_kernel.kernel_regime.lazy_training import (
+    ScaledNetwork,
+    TangentFit,
+    gradient_descent,
+    independent_start,
+    kernel_drift,
+    stable_step,
+    symmetric_start,
+    tangent_fit,
+)
+from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel
+from beyond_kernel.parameters import BadParameter, matrix, one_of, real_number, whole_number
+
+STARTS = {"symmetric": symmetric_start, "independent": independent_start}
+N_TEST = 2000
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A sum of ReLU neurons with alternating signs, of mean 0 and variance 1 under Gaussian inputs.
+
+    Attributes:
+        directions: the neurons' weights, unit columns, of shape (d, k).
+        mean: mean of the sum before it is centred.
+        scale: its standard deviation.
+    """
+
+    directions: torch.Tensor
+    mean: float
+    scale: float
+
+    def __call__(self, X: torch.Tensor) -> torch.Tensor:
+        """Return the values at the rows of X, of shape (n,)."""
+        raw = torch.relu(matrix("X", X, len(self.directions)) @ self.directions) @ _signs(self.directions.shape[1])
+        return (raw - self.mean) / self.scale
+
+
+def relu_teacher(neurons: int, d: int, seed: int) -> Teacher:
+    """Draw sum_j (-1)^j relu(<u_j, x>), u_j uniform on the unit sphere, and scale it by its exact mean and variance.
+
+    The mean of a neuron is 1 / sqrt(2 pi), and E relu(<u_i, x>) relu(<u_j, x>) is an arc-cosine kernel.
+
+    Args:
+        neurons: their number, at least 1.
+        d: dimension of the inputs, at least 2, so that two neurons are not multiples of each other.
+        seed: of the directions.
+
+    Raises:
+        BadParameter: if neurons is below 1 or d below 2.
+
+    Source: Cho and Saul 2009 for the second moments. Chapter: lazy_training.
+    """
+    drawn = gaussian(whole_number("neurons", neurons), whole_number("d", d, least=2), generator_for(seed, "teacher"))
+    directions = drawn / drawn.norm(dim=1, keepdim=True)
+    signs = _signs(neurons)
+    mean = float(signs.sum()) / (2 * torch.pi) ** 0.5
+    square = float(signs @ random_feature_kernel(d**0.5 * directions) @ signs)
+    return Teacher(directions.T, mean, (square - mean**2) ** 0.5)
+
+
+def task_of(task: str, d: int, seed: int) -> Teacher | Target:
+    """Return the function that a text stands for: "3 relu neurons" or a polynomial such as "z1 + z1*z2".
+
+    Args:
+        task: the text; a polynomial is scaled to mean square 1.
+        d: dimension of the inputs.
+        seed: of the hidden directions.
+
+    Raises:
+        TargetError: if the text is neither.
+        BadParameter: if d is below 2 or the seed negative.
+
+    Chapter: lazy_training.
+    """
+    if found := re.fullmatch(r"(\d+) relu neurons?", task):
+        return relu_teacher(int(found[1]), d, seed)
+    return parse_target(task, d, seed).normalised()
+
+
+def with_constant(X: torch.Tensor) -> torch.Tensor:
+    """Return X with one more coordinate of constant value 1, whose weights are the neurons' biases."""
+    return torch.cat([matrix("X", X), torch.ones_like(X[:, :1])], 1)
+
+
+def draw_task(task: str, d: int, n: int, noise: float, seed: int) -> tuple[Sample, Sample]:
+    """Draw n Gaussian training points and 2,000 test points of a task, inputs extended by the constant.
+
+    Args:
+        task: as in ``task_of``.
+        d: dimension of the inputs before the constant is added.
+        n: number of training points.
+        noise: standard deviation of the training labels' noise, +noise or -noise.
+        seed: of everything drawn.
+
+    Raises:
+        BadParameter: if n is below 1 or noise negative, or as ``task_of``.
+
+    Chapter: lazy_training.
+    """
+    function = task_of(task, d, seed)
+    real_number("noise", noise, least=0)
+    return tuple(
+        _drawn(function, d, size, level, generator_for(seed, role, size, d))
+        for role, size, level in (("train", n, noise), ("test", N_TEST, 0.0))
+    )
+
+
+@dataclass(frozen=True)
+class LazyRun:
+    """A trained network, its start, and the tangent model after the same steps.
+
+    Attributes:
+        start: the network before training.
+        trained: the network after training.
+        gram: tangent kernel at the start on the training inputs.
+        fit: the tangent model.
+        train: training sample, inputs with the constant.
+        test: test sample.
+    """
+
+    start: ScaledNetwork
+    trained: ScaledNetwork
+    gram: torch.Tensor
+    fit: TangentFit
+    train: Sample
+    test: Sample
+
+    def tangent_prediction(self, X: torch.Tensor) -> torch.Tensor:
+        """Return what the tangent model predicts at the rows of X."""
+        return self.start(X) + self.start.gram(X, self.train.X) @ self.fit.coefficients
+
+
+def lazy_run(
+    task: str,
+    d: int,
+    n: int,
+    width: int,
+    scale: float,
+    steps: int,
+    noise: float,
+    seed: int,
+    activation: str | Elementwise | Activation = "relu",
+    start: str = "symmetric",
+) -> LazyRun:
+    """Train one network and its tangent model, the same number of steps from the same start.
+
+    Args:
+        task: as in ``task_of``.
+        d: dimension of the inputs.
+        n: number of training samples.
+        width: m.
+        scale: alpha.
+        steps: of gradient descent, of the size that ``stable_step`` gives.
+        noise: standard deviation of the label noise.
+        seed: of everything drawn; weights and data do not depend on scale or steps.
+        activation: sigma.
+        start: "symmetric", zero output, or "independent".
+
+    Raises:
+        BadParameter: if a parameter is out of range or training diverges.
+
+    Chapter: lazy_training.
+    """
+    drawing = STARTS[one_of("start", start, tuple(STARTS))]
+    train, test = draw_task(task, d, n, noise, seed)
+    first = drawing(width, d + 1, scale, generator_for(seed, "weights", width, d), activation)
+    gram = first.gram(train.X)
+    step = stable_step(gram)
+    trained = gradient_descent(first, train.X, train.y, step, steps)
+    return LazyRun(first, trained, gram, tangent_fit(gram, train.y - first(train.X), step, steps), train, test)
+
+
+def lazy_cell(**parameters: str | float | Callable) -> dict[str, float]:
+    """Return the numbers of one ``lazy_run``, which takes the same parameters.
+
+    Returns:
+        ``risk`` and ``tangent_risk``: excess risks of the network and of the tangent model. ``movement`` and
+        ``tangent_movement``: distance of all weights from the start over their norm there. ``drift``: relative change
+        of the tangent kernel. ``gap``: relative distance of the two models' predictions at the test points. ``loss``:
+        mean squared error on the training labels.
+
+    Raises:
+        BadParameter: as ``lazy_run``.
+
+    Chapter: lazy_training.
+    """
+    run = lazy_run(**parameters)
+    prediction, tangent = run.trained(run.test.X), run.tangent_prediction(run.test.X)
+    return {
+        "risk": excess_risk(prediction, run.test.truth).value,
+        "tangent_risk": excess_risk(tangent, run.test.truth).value,
+        "movement": run.trained.distance(run.start) / run.start.length(),
+        "tangent_movement": run.fit.distance / run.start.scale / run.start.length(),
+        "drift": kernel_drift(run.gram, run.trained.gram(run.train.X)),
+        "gap": float((prediction - tangent).norm() / tangent.norm()),
+        "loss": float((run.trained(run.train.X) - run.train.y).square().mean()),
+    }
+
+
+def _drawn(function: Teacher | Target, d: int, n: int, noise: float, generator: torch.Generator) -> Sample:
+    X = gaussian(n, d, generator)
+    truth = function(X)
+    signs = 2 * torch.randint(2, (n,), generator=generator).to(truth) - 1
+    return Sample(with_constant(X), truth + noise * signs, truth)
+
+
+def _signs(neurons: int) -> torch.Tensor:
+    return 1 - 2 * (torch.arange(neurons) % 2).to(torch.float64)
+
+
+def even_width(name: str, value: int) -> int:
+    """Return ``value`` if it is an even whole number of at least 2, as mirrored neurons need.
+
+    Raises:
+        BadParameter: otherwise.
+    """
+    if whole_number(name, value, least=2) % 2:
+        raise BadParameter(f"{name} = {value} is odd: mirrored neurons come in pairs, so it must be even.")
+    return value
