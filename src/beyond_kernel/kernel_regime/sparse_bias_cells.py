@@ -1,0 +1,162 @@
+"""The experiments on constant negative biases: one trained network, and kernel regression on each degree."""
+
+import numpy as np
+import torch
+
+from beyond_kernel.foundations.harmonics import sphere_energies
+from beyond_kernel.foundations.inputs import generator_for, sphere
+from beyond_kernel.foundations.measures import excess_risk
+from beyond_kernel.foundations.ridge import fit_kernel_ridge
+from beyond_kernel.foundations.samples import draw_problem
+from beyond_kernel.foundations.targets import Target, parse_target
+from beyond_kernel.kernel_regime.degree_by_degree import degrees_of
+from beyond_kernel.kernel_regime.lazy_training import stable_step
+from beyond_kernel.kernel_regime.learning_curve import predict_best
+from beyond_kernel.kernel_regime.sparse_bias import (
+    blind_fraction,
+    empirical_kernel,
+    kernel_losses,
+    sparse_bias_init,
+    sparse_bias_kernel,
+    sparse_bias_profile,
+    train_first_layer,
+)
+from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, sphere_spectrum
+
+
+def deviation(sampled: torch.Tensor, gram: torch.Tensor, factors: torch.Tensor, neurons: int) -> float:
+    """Return the distance of a sampled kernel from its limit in units of the distance that chance makes.
+
+    An entry factor * P is sampled as factor times the share of ``neurons`` independent neurons that are active at both
+    inputs, whose variance is P (1 - P) / neurons. Returned is the root of sum (sampled - K)^2 / sum of the variances.
+
+    Args:
+        sampled: kernel of a finite network, of shape (n, n).
+        gram: its limit K, of shape (n, n).
+        factors: <x, x'> / d + 1, of shape (n, n).
+        neurons: number of independent neurons.
+
+    Source: derived here. Chapter: sparse_bias.
+    """
+    both = gram / factors
+    chance = factors.square() * both * (1 - both) / neurons
+    return float(((sampled - gram).square().sum() / chance.sum()).sqrt())
+
+
+def training_cell(
+    target: str, d: int, n: int, width: int, steps: int, offset: float, seed: int
+) -> dict[str, np.ndarray | float]:
+    """Train the first layer of one network in float32 and return what happens to its loss and its activity.
+
+    Args:
+        target: text of the target; it is scaled to E f^2 = 1 under Gaussian inputs.
+        d: input dimension.
+        n: training points on the sphere, without label noise.
+        width: m, even.
+        steps: gradient steps.
+        offset: B.
+        seed: of everything drawn.
+
+    Returns:
+        ``losses`` and ``active`` before each step and after the last; ``predicted``: losses of the kernel;
+        ``smallest`` and ``largest``: eigenvalues of the kernel; ``deviation`` of the network's kernel at the start;
+        ``blind``: share of 500 fresh inputs that no neuron of the drawn network sees.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: sparse_bias.
+    """
+    truth = parse_target(target, d, seed).normalised()
+    X = sphere(n, d, generator_for(seed, "points", n, d))
+    y = truth(X)
+    gram = sparse_bias_kernel(X, offset=offset)
+    step = stable_step(gram)
+    network = sparse_bias_init(width, d, offset, generator_for(seed, "network", width, d), torch.float32)
+    training = train_first_layer(network, X.float(), y.float(), step, steps)
+    values = torch.linalg.eigvalsh(gram)
+    sampled = empirical_kernel(network, X.float()).double()
+    return {
+        "losses": training.losses.numpy(),
+        "active": training.active.numpy(),
+        "predicted": kernel_losses(gram, y, step, steps).numpy(),
+        "smallest": float(values[0]),
+        "largest": float(values[-1]),
+        "deviation": deviation(sampled, gram, X @ X.T / d + 1, width // 2),
+        "blind": blind_fraction(network, sphere(500, d, generator_for(seed, "fresh", d), torch.float32)),
+    }
+
+
+def risk_cell(target: str, d: int, n: int, noise: float, offset: float, seed: int) -> dict[str, np.ndarray]:
+    """Fit kernel ridge regression with K_B to the part of each degree of a target, each as a task of its own.
+
+    Args:
+        target: text of the target; each of its parts is scaled to E f^2 = 1 under Gaussian inputs.
+        d: input dimension.
+        n: training points on the sphere.
+        noise: standard deviation of the label noise.
+        offset: B.
+        seed: of everything drawn.
+
+    Returns:
+        ``risks``: excess risk of each degree of ``degrees_of``, in units of the part's mean square.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: sparse_bias.
+    """
+    parts = _parts(target, d, seed)
+    problems = [draw_problem(part, n, noise, seed, "sphere", 500, 1000) for part in parts]
+    inputs = problems[0]  # the streams of inputs do not depend on the target, so one kernel serves all parts
+    gram = sparse_bias_kernel(inputs.train.X, offset=offset)
+    held_out = sparse_bias_kernel(inputs.validation.X, inputs.train.X, offset)
+    fresh = sparse_bias_kernel(inputs.test.X, inputs.train.X, offset)
+    risks = []
+    for problem in problems:
+        fit = fit_kernel_ridge(gram, problem.train.y, held_out, problem.validation.y)
+        risk = excess_risk(fresh @ fit.coefficients, problem.test.truth).value
+        risks.append(risk / float(problem.test.truth.square().mean()))
+    return {"risks": np.array(risks)}
+
+
+def bias_spectrum(d: int, offset: float) -> SphereSpectrum:
+    """Return the eigenvalues of K_B on the sphere.
+
+    Args:
+        d: input dimension, at least 3.
+        offset: B.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Source: Funk-Hecke formula, ``sphere_spectrum``. Chapter: sparse_bias.
+    """
+    return sphere_spectrum(lambda cosines: sparse_bias_profile(cosines, offset), d)
+
+
+def predicted_risks(target: str, d: int, n: int, noise: float, offset: float) -> dict[str, np.ndarray]:
+    """Predict what ``risk_cell`` measures, from the eigenvalues of K_B alone.
+
+    Args:
+        target, d, n, noise, offset: as in ``risk_cell``.
+
+    Returns:
+        ``risks``: predicted excess risk of each degree, in units of the part's mean square.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Source: ``learning_curve.predict_best``. Chapter: sparse_bias.
+    """
+    spectrum = bias_spectrum(d, offset)
+    risks = []
+    for part in _parts(target, d, 0):
+        energies = sphere_energies(part)
+        risks.append(predict_best(spectrum, energies, n, noise).risk / float(energies.sum()))
+    return {"risks": np.array(risks)}
+
+
+def _parts(target: str, d: int, seed: int) -> list[Target]:
+    truth = parse_target(target, d, seed)
+    return [truth.part(k).normalised() for k in degrees_of(truth)]
