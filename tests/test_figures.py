@@ -5,7 +5,8 @@ import pytest
 import xarray
 from matplotlib.colors import to_hex
 
-from beyond_kernel.figures import LEARNER_STYLE, bars, curves, fitted_slope, neurons, scaling
+from beyond_kernel.figure_style import LEARNER_STYLE
+from beyond_kernel.figures import bars, curves, fitted_slope, heatmap, lines, neurons, scaling, spectrum
 from beyond_kernel.parameters import BadParameter
 
 WORDS = {"title": "T", "xlabel": "x", "ylabel": "y"}
@@ -67,6 +68,41 @@ def test_neurons_draw_one_panel_a_name():
     figure = neurons({"before": ([0, 1], [2, 3]), "after": ([4], [5])}, **WORDS)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["before", "after"]
     assert figure.axes[0].collections[0].get_offsets().tolist() == [[0, 2], [1, 3]]
+
+
+def test_lines_draw_the_values_without_marks():
+    values = data().isel(seed=0, drop=True)
+    axes = lines(values, "n", line="learner", **WORDS, levels={"zero": 0.0}).axes[0]
+    assert axes.lines[0].get_ydata().tolist() == [1, 4] and axes.lines[1].get_ydata().tolist() == [0.1, 0.5]
+    assert axes.lines[0].get_linestyle() != axes.lines[1].get_linestyle()
+    assert axes.get_legend_handles_labels()[1] == ["one step", "oracle", "zero"]
+
+
+def test_predictions_lie_in_the_colour_of_their_curve():
+    axes = curves(data(), "n", band="seed", line="learner", **WORDS, predicted={"oracle": ([10, 100], [7, 8])}).axes[0]
+    dashed = axes.lines[2]
+    assert dashed.get_ydata().tolist() == [7, 8]
+    assert dashed.get_color().upper() == LEARNER_STYLE["oracle"][0]
+    with pytest.raises(BadParameter, match="must be one of one step, oracle"):
+        curves(data(), "n", band="seed", line="learner", **WORDS, predicted={"kernel": ([1], [1])})
+
+
+def test_spectrum_counts_ranks_from_one():
+    values = xarray.DataArray([9.0, 3.0, 1.0], dims="index")
+    axes = spectrum(values, **WORDS, predicted={"degree 1": ([1, 2], [5, 5])}).axes[0]
+    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3] and axes.lines[0].get_ydata().tolist() == [9, 3, 1]
+    assert axes.lines[1].get_ydata().tolist() == [5, 5]
+    assert axes.get_xscale() == "log" and axes.get_yscale() == "log"
+
+
+def test_heatmap_puts_rows_downwards_and_prints_each_number_legibly():
+    values = xarray.DataArray([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], {"d": [10, 20], "n": [1, 2, 3]}, dims=("d", "n"))
+    axes = heatmap(values, "n", "d", **WORDS, label="risk").axes[0]
+    assert axes.images[0].get_array().tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert [text.get_text() for text in axes.texts] == ["1", "2", "3", "4", "5", "6"]
+    assert {axes.texts[0].get_color(), axes.texts[-1].get_color()} == {"white", "black"}
+    low, high = heatmap(values - 3, "n", "d", **WORDS, label="risk", diverging=True).axes[0].images[0].get_clim()
+    assert (low, high) == (-3, 3)
 
 
 def test_left_over_dimensions_are_refused():

@@ -1,48 +1,31 @@
-"""One style and a small plotting vocabulary; each verb takes labelled data and returns the figure."""
+"""A small plotting vocabulary in one style; words and lines mean the same in all verbs as in ``curves``."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
-from scipy import stats
 
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.figure_style import (
+    CYCLE,
+    DASHES,
+    STYLE,
+    check_dimensions,
+    check_predicted,
+    draw_medians,
+    draw_predictions,
+    each_line,
+    finished,
+    fitted_slope,
+    label_axes,
+    luminance_ink,
+    reference_lines,
+    slope_note,
+)
 
-LEARNER_STYLE = {
-    "one step": ("#0072B2", "o"),
-    "random features": ("#CC79A7", "v"),
-    "random-feature kernel": ("#E69F00", "s"),
-    "tangent kernel": ("#D55E00", "D"),
-    "oracle": ("#009E73", "^"),
-    "transferred": ("#56B4E9", "P"),
-}
-"""Colour (Okabe and Ito's palette) and marker of each learner, the same through the whole book."""
-
-CYCLE = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "v"), ("#E69F00", "D"), ("#56B4E9", "P"))
-STYLE = {
-    "figure.figsize": (6.6, 4.0),
-    "figure.dpi": 110,
-    "savefig.dpi": 160,
-    "figure.facecolor": "white",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 10,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 5.5,
-    "figure.constrained_layout.use": True,
-}
+__all__ = ["bars", "curves", "fitted_slope", "heatmap", "lines", "neurons", "scaling", "spectrum"]
 
 
 def curves(
@@ -56,6 +39,7 @@ def curves(
     ylabel: str,
     theory: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
     levels: Mapping[str, float] | None = None,
+    predicted: Mapping[str | int | float, tuple[Sequence[float], Sequence[float]]] | None = None,
     log: str = "x",
     ylim: tuple[float, float] | None = None,
 ) -> Figure:
@@ -71,20 +55,131 @@ def curves(
         ylabel: symbol and words.
         theory: thin lines by label, each as (horizontal, vertical) values.
         levels: dashed horizontal lines by label.
+        predicted: a dashed line in the colour of its curve, by value of ``line``, as (horizontal, vertical) values.
         log: "", "x", "y" or "xy".
         ylim: vertical range.
 
     Raises:
         BadParameter: if a dimension is missing or left over.
     """
-    _dimensions(data, x, band, line)
+    check_dimensions(data, x, band, line)
+    check_predicted(data, line, predicted)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots()
-        _medians(axes, data, x, band, line)
-        _reference_lines(axes, theory, levels)
-        _labels(axes, title, xlabel, ylabel, log, ylim, data[x].values)
+        draw_medians(axes, data, x, band, line)
+        draw_predictions(axes, data, line, predicted)
+        reference_lines(axes, theory, levels)
+        label_axes(axes, title, xlabel, ylabel, log, ylim, data[x].values)
         axes.legend()
-        return _finished(figure)
+        return finished(figure)
+
+
+def lines(
+    data: xarray.DataArray,
+    x: str,
+    *,
+    line: str | None = None,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    theory: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    levels: Mapping[str, float] | None = None,
+    log: str = "",
+    ylim: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw exact curves, without marks and without a band, one per value of ``line``.
+
+    Args:
+        data: values with the dimensions ``x`` and, if given, ``line``.
+        x: dimension on the horizontal axis.
+        line: dimension that tells the curves apart, by colour and dashes.
+        title, xlabel, ylabel, theory, levels, log, ylim: as in ``curves``.
+
+    Raises:
+        BadParameter: if a dimension is missing or left over.
+    """
+    check_dimensions(data, x, line)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots()
+        for (label, colour, _, values), dashes in zip(each_line(data, line), cycle(DASHES), strict=False):
+            axes.plot(values[x], values, color=colour, ls=dashes, label=None if line is None else label)
+        reference_lines(axes, theory, levels)
+        label_axes(axes, title, xlabel, ylabel, log, ylim)
+        if line is not None or theory or levels:
+            axes.legend()
+        return finished(figure)
+
+
+def spectrum(
+    data: xarray.DataArray,
+    *,
+    index: str = "index",
+    line: str | None = None,
+    predicted: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+) -> Figure:
+    """Draw eigenvalues by rank on logarithmic axes, as dots, with predictions as thin lines.
+
+    Args:
+        data: positive values with the dimensions ``index`` and, if given, ``line``; largest first.
+        index: dimension of the ranks; its first value stands at rank 1.
+        line: dimension that tells several spectra apart.
+        predicted: thin lines by label, each as (ranks, values).
+
+    Raises:
+        BadParameter: if a dimension is missing or left over.
+    """
+    check_dimensions(data, index, line)
+    ranks = np.arange(1, data.sizes[index] + 1)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots()
+        for label, colour, marker, values in each_line(data, line):
+            axes.plot(ranks, values, color=colour, marker=marker, ms=3, ls="", alpha=0.7, label=label)
+        reference_lines(axes, predicted, None)
+        label_axes(axes, title, xlabel, ylabel, "xy", None)
+        axes.legend()
+        return finished(figure)
+
+
+def heatmap(
+    data: xarray.DataArray,
+    x: str,
+    y: str,
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    label: str,
+    diverging: bool = False,
+) -> Figure:
+    """Draw a matrix with the dimensions ``x`` and ``y`` as coloured cells, with their numbers where there are few.
+
+    Args:
+        data: the matrix.
+        x, y: dimension from left to right, and from top to bottom.
+        label: what the colour means.
+        diverging: whether the colours part at zero.
+
+    Raises:
+        BadParameter: if a dimension is missing or left over.
+    """
+    check_dimensions(data, x, y)
+    values = np.asarray(data.transpose(y, x), dtype=float)
+    reach = float(np.nanmax(np.abs(values)))
+    low, high = (-reach, reach) if diverging else (float(np.nanmin(values)), float(np.nanmax(values)))
+    with plt.rc_context(STYLE | {"axes.grid": False}):
+        figure, axes = plt.subplots()
+        image = axes.imshow(values, cmap="PuOr" if diverging else "cividis", vmin=low, vmax=high, aspect="auto")
+        axes.set_xticks(range(values.shape[1]), [str(value) for value in data[x].values])
+        axes.set_yticks(range(values.shape[0]), [str(value) for value in data[y].values])
+        for (row, column), value in np.ndenumerate(values if values.size <= 80 else np.empty((0, 0))):
+            ink = luminance_ink(image.cmap(image.norm(value)))
+            axes.text(column, row, f"{value:.2g}", ha="center", va="center", color=ink, fontsize=8)
+        figure.colorbar(image, label=label)
+        axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+        return finished(figure)
 
 
 def scaling(
@@ -113,19 +208,19 @@ def scaling(
     Raises:
         BadParameter: if a dimension is missing or left over.
     """
-    _dimensions(data, x, band, line)
+    check_dimensions(data, x, band, line)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots()
-        _medians(axes, data, x, band, line, note=lambda values: _slope_note(values, x, band))
+        draw_medians(axes, data, x, band, line, note=lambda values: slope_note(values, x, band))
         for name, slope in (slopes or {}).items():
             middle = (data.sel({line: name}) if line else data).median(band).dropna(x)
             if middle.size:
                 across = np.asarray(middle[x], dtype=float)
                 anchor = np.exp(np.log(np.asarray(middle)).mean() - slope * np.log(across).mean())
                 axes.plot(across, anchor * across**slope, color="#555555", lw=0.9, ls="-", zorder=1)
-        _labels(axes, title, xlabel, ylabel, "xy", None, data[x].values)
+        label_axes(axes, title, xlabel, ylabel, "xy", None, data[x].values)
         axes.legend()
-        return _finished(figure)
+        return finished(figure)
 
 
 def bars(
@@ -156,7 +251,7 @@ def bars(
     Raises:
         BadParameter: if a dimension is missing or left over.
     """
-    _dimensions(data, x, band, group)
+    check_dimensions(data, x, band, group)
     names = [None] if group is None else list(data[group].values)
     places = np.arange(data.sizes[x])
     width = 0.8 / len(names)
@@ -175,11 +270,11 @@ def bars(
         axes.set_xticks(places, [str(value) for value in data[x].values])
         axes.grid(axis="x", visible=False)
         axes.set_axisbelow(True)
-        _reference_lines(axes, None, levels)
-        _labels(axes, title, xlabel, ylabel, log, None)
+        reference_lines(axes, None, levels)
+        label_axes(axes, title, xlabel, ylabel, log, None)
         if group is not None or levels:
             axes.legend()
-        return _finished(figure)
+        return finished(figure)
 
 
 def neurons(
@@ -202,94 +297,4 @@ def neurons(
             axes.set_xlabel(xlabel)
         panels[0][0].set_ylabel(ylabel)
         figure.suptitle(title, fontsize=11, fontweight="bold", x=0.02, ha="left")
-        return _finished(figure)
-
-
-def fitted_slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
-    """Return the least-squares slope of log y against log x and the half width of its 95 % interval.
-
-    Points with NaN are left out; with two points the half width is infinite, with fewer the slope is NaN.
-
-    Raises:
-        BadParameter: if a value is not above 0, for which no logarithm exists.
-    """
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    if (x[np.isfinite(x)] <= 0).any() or (y[np.isfinite(y)] <= 0).any():
-        raise BadParameter("a slope in logarithms needs values above 0.")
-    kept = np.isfinite(x) & np.isfinite(y)
-    if kept.sum() < 2 or np.ptp(x[kept]) == 0:
-        return float("nan"), float("inf")
-    fit = stats.linregress(np.log(x[kept]), np.log(y[kept]))
-    if kept.sum() == 2:
-        return float(fit.slope), float("inf")
-    return float(fit.slope), float(stats.t.ppf(0.975, kept.sum() - 2) * fit.stderr)
-
-
-def _medians(
-    axes: Axes,
-    data: xarray.DataArray,
-    x: str,
-    band: str,
-    line: str | None,
-    note: Callable[[xarray.DataArray], str] = lambda values: "",
-) -> None:
-    names = [None] if line is None else list(data[line].values)
-    for index, name in enumerate(names):
-        values = data if name is None else data.sel({line: name})
-        colour, marker = LEARNER_STYLE.get(name, CYCLE[index % len(CYCLE)])
-        label = "measured" if name is None else name if isinstance(name, str) else f"{line} = {name:g}"
-        values = values.dropna(x, how="all")  # a learner that was not run everywhere keeps a connected line
-        across = np.asarray(values[x], dtype=float)
-        axes.fill_between(across, values.min(band), values.max(band), color=colour, alpha=0.18, lw=0)
-        axes.plot(across, values.median(band), color=colour, marker=marker, label=label + note(values))
-
-
-def _slope_note(values: xarray.DataArray, x: str, band: str) -> str:
-    stacked = values.transpose(x, band)
-    across = np.repeat(np.asarray(stacked[x], dtype=float), stacked.sizes[band])
-    slope, half_width = fitted_slope(across, np.asarray(stacked).ravel())
-    if np.isnan(slope):
-        return ": no slope"
-    return f": slope {slope:.2f}" + (f" ± {half_width:.2f}" if np.isfinite(half_width) else "")
-
-
-def _reference_lines(axes: Axes, theory: Mapping | None, levels: Mapping | None) -> None:
-    for (label, (across, up)), dashes in zip((theory or {}).items(), ("-", "--", ":", "-.") * 4, strict=False):
-        axes.plot(across, up, color="#333333", lw=1.0, ls=dashes, label=label, zorder=1)
-    for (label, height), dashes in zip((levels or {}).items(), ("--", ":", "-.", (0, (6, 2))) * 4, strict=False):
-        axes.axhline(height, color="#777777", lw=1.0, ls=dashes, label=label, zorder=1)
-
-
-def _labels(
-    axes: Axes,
-    title: str,
-    xlabel: str,
-    ylabel: str,
-    log: str,
-    ylim: tuple[float, float] | None,
-    places: Sequence[float] = (),
-) -> None:
-    for letter, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
-        if letter in log:
-            axes.set(**{f"{letter}scale": "log"})
-            axis.set_major_formatter("{x:g}")
-            axis.set_minor_formatter(NullFormatter())
-    if "x" in log and 1 < len(places) <= 12:
-        axes.set_xticks(places, minor=False)
-    if "y" in log:
-        low, high = axes.get_ylim()
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 30 * low else (1.0, 2.0, 5.0)))
-    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    if ylim is not None:
-        axes.set_ylim(*ylim)
-
-
-def _dimensions(data: xarray.DataArray, *names: str | None) -> None:
-    wanted = {name for name in names if name is not None}
-    if set(data.dims) != wanted:
-        raise BadParameter(f"data has dimensions {tuple(data.dims)}: the figure needs exactly {tuple(sorted(wanted))}.")
-
-
-def _finished(figure: Figure) -> Figure:
-    plt.close(figure)  # the notebook shows the returned figure, once
-    return figure
+        return finished(figure)
