@@ -15,7 +15,12 @@ import yaml
 ROOT = Path(__file__).parents[2]
 EXPECTED = (
     "feature_learning/one_step",
+    "foundations/hermite_calculus",
+    "foundations/targets_and_inputs",
     "kernel_regime/degree_by_degree",
+    "kernel_regime/lazy_training",
+    "kernel_regime/sparse_bias",
+    "kernel_regime/tangent_kernel",
     "transfer/frozen_representation",
 )
 SHELL_LINE = re.compile(r"^\s*[%!].*$", re.M)
