@@ -5,9 +5,11 @@ VENV = .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 SITE_INSTALLED = $(VENV)/.installed-site
+BENCH_INSTALLED = $(VENV)/.installed-bench
+PEERS_PIP = .venv-peers/bin/python -m pip install --disable-pip-version-check
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help book test chapter lab site-check clean
+.PHONY: help book test chapter lab site-check bench bench-peers clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -17,7 +19,7 @@ book: $(INSTALLED) ## run all chapters and build the pages (PROFILE=quick: in a 
 	$(BIN)/python book/build.py --profile $(or $(PROFILE),full)
 
 test: $(INSTALLED) ## everything that proves the package, the chapters and the build
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist worksteal
 
 chapter: $(INSTALLED) ## one chapter: CHAPTER=feature_learning/one_step SET='d=26 target="He2(z1)"'
 	@$(BIN)/python book/build.py --profile $(or $(PROFILE),quick) --only "$(CHAPTER)" $(if $(SET),--set "$$SET")
@@ -29,6 +31,13 @@ site-check: $(SITE_INSTALLED) ## the built pages in a real browser (needs chromi
 	$(BIN)/python -m pytest -q tests/site
 	$(BIN)/python tests/site/check_site.py _build/html
 
+bench: $(BENCH_INSTALLED) ## our numerics beside their peers, in minutes (DEVICE=cuda, PEERS=python, RECORD=1: into the page)
+	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/run.py --device $(or $(DEVICE),cpu) $(if $(PEERS),--peers "$(PEERS)") $(if $(RECORD),--record)
+
+bench-peers: ## neural-tangents with the old jax it needs, in .venv-peers, for make bench (Python 3.11)
+	@rm -rf .venv-peers && $(PYTHON) -m venv .venv-peers
+	@$(PEERS_PIP) --requirement benchmarks/peers.txt && $(PEERS_PIP) --no-deps neural-tangents==0.6.5
+
 clean: ## remove what was built; .venv stays
 	rm -rf _build
 
@@ -39,3 +48,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(SITE_INSTALLED): $(INSTALLED)
 	@$(PIP) --editable '.[book,test,site]' && touch $@
+
+$(BENCH_INSTALLED): $(INSTALLED)
+	@$(PIP) --editable '.[book,test,bench]' && touch $@

@@ -12,7 +12,7 @@ from chapter_cells import ROOT, chapter_names, read_chapter
 
 PACKAGE = ROOT / "src/beyond_kernel"
 PARTS = ("foundations", "kernel_regime", "escaping_the_kernel", "feature_learning", "transfer")
-CHAPTERS_MAY_IMPORT = {"beyond_kernel", "torch", "numpy", "xarray", "matplotlib", "IPython"}
+CHAPTERS_MAY_IMPORT = {"beyond_kernel", "torch", "numpy", "scipy", "xarray", "matplotlib", "IPython"}
 OUTSIDE_SRC = {"chapters", "book", "tests"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 LONGEST_MODULE = 300

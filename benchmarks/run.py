@@ -1,0 +1,73 @@
+"""Each workload beside its peers in one run: `make bench`, or `python benchmarks/run.py --help`."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+for name in ("OMP", "MKL", "OPENBLAS"):  # before any of them is loaded
+    os.environ.setdefault(f"{name}_NUM_THREADS", "1")
+
+import torch  # noqa: E402
+from measuring import measure  # noqa: E402
+from peer_process import PeerProcess  # noqa: E402
+from report import circumstances, markdown, plain, record  # noqa: E402
+from workloads import SIZES, workloads  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print the table and write it to ``_build/bench``; 2 if the device is not there.
+
+    Args:
+        arguments: of the command line.
+    """
+    chosen = _parser().parse_args(arguments)
+    kind = chosen.device.split(":")[0]
+    if kind == "cuda" and not torch.cuda.is_available():
+        print("DEVICE=cuda: torch finds no such device here.", file=sys.stderr)
+        return 2
+    torch.set_num_threads(1)
+    other = PeerProcess(chosen.peers)
+    try:
+        results = _measured(chosen.scale, chosen.device, other)
+    finally:
+        other.close()
+    told = circumstances(kind, other.versions)
+    _write(chosen.out, results, told)
+    if chosen.record:
+        record(ROOT / "book/benchmarks.md", kind, markdown(results, told))
+    return 0
+
+
+def _measured(scale: str, device: str, other: PeerProcess) -> list[dict]:
+    results, start = [], time.monotonic()
+    for workload in workloads(scale, device, other):
+        print(f"{time.monotonic() - start:5.0f} s  {workload.name}; {workload.size} ...", file=sys.stderr, flush=True)
+        results.append(measure(workload))
+    print(f"{time.monotonic() - start:5.0f} s  done", file=sys.stderr, flush=True)
+    return results
+
+
+def _write(out: Path, results: list[dict], told: list[tuple[str, str]]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.md").write_text(markdown(results, told) + "\n", "utf-8")
+    (out / "results.json").write_text(json.dumps({"told": dict(told), "results": results}, indent=1) + "\n", "utf-8")
+    print("\n".join([plain(results), *(f"{name}: {value}" for name, value in told)]))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu", help="a torch device: cpu, cuda")
+    parser.add_argument("--peers", help="an interpreter with neural-tangents; .venv-peers where it exists")
+    parser.add_argument("--scale", choices=SIZES, default="full", help="tiny: to see that it runs")
+    parser.add_argument("--record", action="store_true", help="write the table to book/benchmarks.md")
+    parser.add_argument("--out", type=Path, default=ROOT / "_build/bench", help="folder of results.md and results.json")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The benchmarks run and tell the truth: same answers, missing peers named, no name of a machine. Nothing is timed."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+
+import measuring
+import pytest
+import report
+import torch
+import workloads
+from chapter_cells import ROOT
+from peer_process import PeerProcess
+
+from beyond_kernel.kernel_regime.tangent_kernel import tangent_kernel
+
+PAGE = ROOT / "book/benchmarks.md"
+
+STAND_IN = """#!{python}
+import json, sys
+print(json.dumps({{"versions": {{"neural-tangents": "9.9"}}}}), flush=True)
+for line in sys.stdin:
+    order = json.loads(line)
+    import numpy as np
+    shapes = [list(np.load(path).shape) for path in order["files"]]
+    print(json.dumps({{"seconds": 0.5, "answer": [float(sum(map(sum, shapes))), len(order["job"])]}}), flush=True)
+"""
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "benchmarks/run.py", "--scale", "tiny", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """Return one run at tiny sizes without neural-tangents, and its results."""
+    folder = tmp_path_factory.mktemp("bench")
+    result = run("--out", str(folder), "--peers", str(folder / "no-python"))
+    assert result.returncode == 0, result.stderr
+    return result, json.loads((folder / "results.json").read_text("utf-8")), (folder / "results.md").read_text("utf-8")
+
+
+def result(n: int = 100, seconds: float = 1.0, **peer) -> dict:
+    peers = [{"peer": "other", "reach": 2.5, "seconds": 3.0, "ratio": 3.0, "gap": 0.0} | peer]
+    return {"workload": "w", "size": f"n={n}", "n": n, "ours": seconds, "floor": 0.25, "share": 0.25, "peers": peers}
+
+
+def test_every_workload_runs_beside_its_peers_and_a_floor(tiny):
+    run, results, _ = tiny
+    assert len({row["workload"] for row in results["results"]}) == 4
+    assert all(row["ours"] > 0 and row["floor"] > 0 for row in results["results"])
+    assert len(re.findall(r"^ *\d+ s  .*\.\.\.$", run.stderr, re.MULTILINE)) == len(results["results"])  # progress
+
+
+def test_a_missing_peer_is_reported_as_such(tiny):
+    run, results, page = tiny
+    told = [peer["missing"] for row in results["results"] for peer in row["peers"] if "neural" in peer["peer"]]
+    assert len(told) == 2 and all("not installed" in text for text in told)
+    assert (
+        run.stdout.count("not installed: PEERS names no interpreter")
+        == page.count("not installed: PEERS names no interpreter")
+        == 2
+    )
+
+
+def test_the_peer_that_does_not_start_says_why(tmp_path):
+    (tmp_path / "python").write_text("#!/bin/sh\necho 'No module named jax' >&2\nexit 1\n")
+    (tmp_path / "python").chmod(0o755)
+    other = PeerProcess(str(tmp_path / "python"))
+    assert other.run("analytic", torch.ones(2, 2)) == "does not start: No module named jax"
+    other.close()
+
+
+def test_the_other_interpreter_gets_arrays_and_tells_its_own_seconds(tmp_path):
+    (tmp_path / "python").write_text(STAND_IN.format(python=sys.executable))
+    (tmp_path / "python").chmod(0o755)
+    other = PeerProcess(str(tmp_path / "python"))
+    seconds, answer = other.run("empirical", torch.ones(2, 3), torch.ones(3, 4))()
+    assert (seconds, answer.tolist(), other.versions) == (0.5, [12.0, 9.0], {"neural-tangents": "9.9"})
+    other.close()
+
+
+def test_results_tell_circumstances_and_no_name_of_the_machine(tiny):
+    run, results, page = tiny
+    assert list(results["told"]) == ["date", "machine", "time", "BLAS", "versions"]
+    assert torch.__version__ in results["told"]["versions"] and "one thread" in results["told"]["time"]
+    assert "time grows as n to the power" in page
+    for text in (page, json.dumps(results["told"]), PAGE.read_text("utf-8")):
+        assert platform.node() not in text or len(platform.node()) < 4
+        assert not re.search(r"/(home|work|tmp|root|Users)/", text)
+
+
+def test_an_absent_device_is_told_in_one_sentence():
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    result = run("--device", "cuda")
+    assert result.returncode == 2 and result.stderr == "DEVICE=cuda: torch finds no such device here.\n"
+
+
+def test_a_peer_with_another_answer_gets_no_time():
+    def answering(value):
+        return lambda: (1.0, torch.tensor([value, 2.0]))
+
+    work = measuring.Workload("w", "n=2", answering(1.0), answering(0.0), 2, 1, {"peer": answering(1.1)})
+    with pytest.raises(AssertionError, match="other answers than ours"):
+        measuring.measure(work)
+    with pytest.raises(AssertionError, match="other answers"):
+        measuring.measure(measuring.Workload("w", "", answering(1.0), answering(0), 2, 1, {"p": answering(torch.nan)}))
+
+
+def test_rounds_are_interleaved_and_the_median_counts():
+    calls, times = [], {"ours": [9, 1, 2, 30], "floor": [9, 1, 1, 1], "p": [9, 4, 50, 6]}
+
+    def contestant(name):
+        def run():
+            calls.append(name)
+            return times[name].pop(0), torch.ones(1)
+
+        return run
+
+    work = measuring.Workload("w", "", contestant("ours"), contestant("floor"), 5, 3, {"p": contestant("p")})
+    found = measuring.measure(work)
+    assert calls == ["ours", "floor", "p"] * 4
+    assert (found["ours"], found["share"], found["peers"][0]["ratio"]) == (2, 0.5, 3)  # the first round is warming up
+
+
+def test_naive_peers_compute_the_same_by_another_road():
+    X = torch.randn(30, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    off_diagonal = ~torch.eye(30, dtype=torch.bool)  # the naive diagonal has half of the digits
+    assert torch.allclose(workloads.naive_tangent_kernel(X)[off_diagonal], tangent_kernel(X)[off_diagonal], rtol=1e-10)
+    W, a = X[:9] / 7**0.5, torch.linspace(-1, 1, 9, dtype=torch.float64)
+    by_jacobian = workloads.tangent_kernel_by_jacobian(X, W, a)
+    active = ((X @ W.T) > 0).double()
+    by_hand = (active * a**2) @ active.T * (X @ X.T) + torch.relu(X @ W.T) @ torch.relu(X @ W.T).T
+    assert torch.allclose(by_jacobian, by_hand / 9, rtol=1e-10)
+
+
+def test_growth_is_the_slope_of_logarithms():
+    assert measuring.growth([1000, 2000, 4000], [0.5, 2.0, 8.0]) == pytest.approx(2)
+    told = report.growths([result(100, 1.0), result(200, 8.0), result(50, 1.0) | {"workload": "once"}])
+    assert told == ["w: time grows as n to the power 3.00 from n=100 to n=200."]
+
+
+def test_the_table_has_one_row_a_peer():
+    ratio, missing = report.rows([result(), result(missing="not installed")])
+    assert ratio == ("w; n=100", "other", "1", "3", "3.0", "2.5", "25 %")
+    assert missing == ("w; n=100", "other", "1", "not installed", "", "2.5", "25 %")
+
+
+def test_recording_replaces_what_stands_between_the_markers(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- measured: cpu -->\nold\n<!-- end: cpu -->\nafter\n")
+    report.record(page, "cpu", "new")
+    report.record(page, "cpu", "newer")
+    assert page.read_text() == "before\n<!-- measured: cpu -->\n\nnewer\n\n<!-- end: cpu -->\nafter\n"
+    with pytest.raises(ValueError, match="lacks the lines <!-- measured: cuda -->"):
+        report.record(page, "cuda", "new")
+
+
+def test_the_page_holds_a_record_and_every_ratio_to_reach():
+    text = PAGE.read_text("utf-8")
+    recorded = text.split("<!-- measured: cpu -->")[1].split("<!-- end: cpu -->")[0]
+    assert "| " + " | ".join(report.COLUMNS) + " |" in recorded
+    circumstances = ("date: 20", "class", "one thread", "BLAS", "versions: Python")
+    for word in (*circumstances, "naive closed form", "scikit-learn", "jacrev", "neural-tangents"):
+        assert word in recorded, word
+    assert "<!-- measured: cuda -->" in text and "<!-- end: cuda -->" in text
