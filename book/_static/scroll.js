@@ -7,5 +7,8 @@ window.addEventListener("load", async () => {
     else box.removeAttribute("tabindex");
   };
   const watcher = new ResizeObserver((entries) => entries.forEach((entry) => update(entry.target)));
-  document.querySelectorAll(SCROLLING).forEach((box) => watcher.observe(box));
+  const boxes = [...document.querySelectorAll(SCROLLING)];
+  boxes.forEach((box) => watcher.observe(box));
+  await document.fonts.ready; // a font that comes late widens a formula and not the box that the watcher sees
+  boxes.forEach(update);
 });
