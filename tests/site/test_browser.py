@@ -1,7 +1,12 @@
 """The browser check must see each kind of fault, one page each, and none on a sound page."""
 
+import shutil
+import time
+from pathlib import Path
+
 import check_site
 import pytest
+from offline_mathjax import mathjax_folder
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the extra `site` is missing; see make site-check")
 pytestmark = pytest.mark.skipif(check_site.find_browser() is None, reason="there is no Chromium on the PATH")
@@ -10,6 +15,14 @@ PAGE = """<!doctype html><html lang="en"><head><title>A page</title><link rel="i
 <meta name="viewport" content="width=device-width"></head><body><main><h1>Title</h1>{}</main></body></html>"""
 SOUND = """<p>Text with <span class="math"><mjx-container>x</mjx-container></span>, <code>$$ in code</code>.</p>
 <img alt="a dot" src="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7">"""
+STATIC = Path(__file__).parents[2] / "book/_static"
+LATE = """<style>@font-face { font-family: Late; src: url(late.woff); size-adjust: 1000%; }
+pre { font: 20px monospace; width: 300px; height: 90px; overflow-x: auto; }</style>
+<script src="scroll.js"></script><pre>A = B + C</pre>
+<script>addEventListener("load", () => setTimeout(() => document.querySelector("pre").style.fontFamily = "Late", 200))
+</script>"""
+TALL = """<style>mjx-container[display] { display: block; overflow: auto; height: 20px; font: 60px/1 serif; }</style>
+<link rel="stylesheet" href="custom.css"><mjx-container display="true">x</mjx-container>"""
 FAULTS = {
     '<script>console.error("broken")</script>': "console error: broken",
     "<script>undefinedFunction()</script>": "script error: undefinedFunction is not defined",
@@ -33,19 +46,33 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def visit(tmp_path_factory):
-    """Return a function that writes a page, opens it in a light browser and returns its faults."""
-    site = tmp_path_factory.mktemp("site")
+def site(tmp_path_factory):
+    """Return the folder of a site with script and style of the book's pages and a font."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copy(next(mathjax_folder().rglob("MathJax_Main-Regular.woff")), folder / "late.woff")
+    for name in ("scroll.js", "custom.css"):
+        shutil.copy(STATIC / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def visitor(site):
+    """Return a light browser at that site."""
     with check_site.served(site) as base, playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=check_site.find_browser(), args=check_site.FLAGS)
-        visitor = check_site.Visitor(browser, "light", base)
-
-        def write_and_visit(body: str) -> list[str]:
-            (site / "index.html").write_text(PAGE.format(body))
-            return visitor.visit("index.html")
-
-        yield write_and_visit
+        yield check_site.Visitor(browser, "light", base)
         browser.close()
+
+
+@pytest.fixture
+def visit(site, visitor):
+    """Return a function that writes a page, opens it and returns its faults."""
+
+    def write_and_visit(body: str) -> list[str]:
+        (site / "index.html").write_text(PAGE.format(body))
+        return visitor.visit("index.html")
+
+    return write_and_visit
 
 
 def test_a_sound_page_has_no_fault(visit):
@@ -56,3 +83,20 @@ def test_a_sound_page_has_no_fault(visit):
 def test_each_kind_of_fault_is_seen(visit, body):
     found = visit(SOUND + body)
     assert any(FAULTS[body] in fault for fault in found), found
+
+
+def test_what_a_late_font_widens_can_be_reached_by_the_keyboard(visit, visitor):
+    def answer_late(route):
+        time.sleep(0.5)
+        route.continue_()
+
+    visitor.page.route("**/late.woff", answer_late)
+    visit(SOUND + LATE)
+    visitor.page.wait_for_function("() => document.querySelector('pre').scrollWidth > 400", timeout=10_000)
+    visitor.page.wait_for_function("() => document.querySelector('pre').tabIndex === 0", timeout=2_000)
+
+
+def test_a_formula_scrolls_sideways_only(visit):
+    tall = "axe scrollable-region-focusable"
+    assert any(tall in fault for fault in visit(SOUND + TALL.replace("custom.css", "data:text/css,")))
+    assert visit(SOUND + TALL) == []
