@@ -9,11 +9,13 @@ second package manager is needed. axe comes with ``axe-playwright-python``, whic
 import argparse
 import functools
 import itertools
+import queue
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -172,21 +174,31 @@ def find_browser() -> str | None:
 
 
 def check_pages(site: Path, browser_path: str) -> Iterator[tuple[str, list[str], float]]:
-    """Check every page in both themes and the search; give for each its name, faults and seconds."""
+    """Check every page and the search in both themes at once; give for each its name, faults and seconds."""
     from playwright.sync_api import sync_playwright
 
     names = [path.relative_to(site).as_posix() for path in links.pages_of(site)]
     names = [name for name in names if not links.read(site / name).redirects]
-    with served(site) as base, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
-        for theme in THEMES:
+    seen: queue.SimpleQueue = queue.SimpleQueue()
+
+    def check(theme: str, base: str) -> None:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
             visitor = Visitor(browser, theme, base)
             for name in names:
                 begun = time.monotonic()
-                yield f"{name} ({theme})", visitor.visit(name), time.monotonic() - begun
-        begun = time.monotonic()
-        yield f"search for {SEARCHED!r}", visitor.search(SEARCHED), time.monotonic() - begun
-        browser.close()
+                seen.put((f"{name} ({theme})", visitor.visit(name), time.monotonic() - begun))
+            begun = time.monotonic()
+            seen.put((f"search for {SEARCHED!r} ({theme})", visitor.search(SEARCHED), time.monotonic() - begun))
+            browser.close()
+
+    with served(site) as base, ThreadPoolExecutor(len(THEMES)) as pool:  # Playwright wants a thread of its own each
+        themes = [pool.submit(check, theme, base) for theme in THEMES]
+        for theme in themes:
+            theme.add_done_callback(lambda _: seen.put(None))
+        yield from itertools.chain.from_iterable(iter(seen.get, None) for _ in themes)
+        for theme in themes:
+            theme.result()
 
 
 def main() -> int:
