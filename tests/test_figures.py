@@ -31,6 +31,25 @@ def test_curves_draw_the_median_and_the_whole_range_in_the_learner_s_colour():
     assert axes.get_legend_handles_labels()[1] == ["one step", "oracle", "zero"]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (2e-4, 300, ["0.001", "0.01", "0.1", "1", "10", "100"]),  # powers of ten where there are enough of them
+        (0.02, 0.9, ["0.03", "0.1", "0.3"]),
+        (0.12, 0.52, ["0.2", "0.3", "0.4", "0.5"]),  # within a decade
+        (41, 59, [f"{tick}" for tick in range(42, 60, 2)]),  # 50 alone has one digit other than zero
+    ],
+)
+def test_a_logarithmic_axis_of_any_span_has_three_labels_or_more(low, high, labels):
+    values = xarray.DataArray([low, high], {"n": [low, high]}, dims="n")
+    axes = lines(values, "n", **WORDS, log="xy", ylim=(low, high)).axes[0]
+    for axis in (axes.xaxis, axes.yaxis):
+        least, most = axis.get_view_interval()
+        ticks = [tick for tick in axis.get_majorticklocs() if least <= tick <= most]
+        assert len(ticks) >= 3
+    assert axis.get_major_formatter().format_ticks(ticks) == labels
+
+
 def test_scaling_prints_the_slope_of_a_power_law():
     n = np.array([10, 20, 40, 80])
     values = xarray.DataArray(

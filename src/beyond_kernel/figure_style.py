@@ -7,7 +7,7 @@ import numpy as np
 import xarray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import AutoLocator, Locator, LogLocator, NullFormatter
 from scipy import stats
 
 from beyond_kernel.parameters import BadParameter
@@ -143,19 +143,33 @@ def label_axes(
     places: Sequence[float] = (),
 ) -> None:
     """Set title, axis labels, logarithmic axes with plain numbers, and ticks at the few ``places`` that were run."""
+    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    for letter in set(log):
+        axes.set(**{f"{letter}scale": "log"})
+    if ylim is not None:
+        axes.set_ylim(*ylim)
     for letter, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         if letter in log:
-            axes.set(**{f"{letter}scale": "log"})
+            axis.set_major_locator(_log_ticks(*axis.get_view_interval()))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
     if "x" in log and 1 < len(places) <= 12:
         axes.set_xticks(places, minor=False)
-    if "y" in log:
-        low, high = axes.get_ylim()
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 30 * low else (1.0, 2.0, 5.0)))
-    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    if ylim is not None:
-        axes.set_ylim(*ylim)
+
+
+def _log_ticks(low: float, high: float) -> Locator:
+    """Return the coarsest ticks of a logarithmic axis that put three labels or more between ``low`` and ``high``.
+
+    Powers of ten, or those with 3, with 2 and 5, or with all digits between them; within less than a factor of about
+    two the ticks of a linear axis.
+    """
+    low, high = sorted((low, high))
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    for digits in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), tuple(map(float, range(1, 10)))):
+        ticks = np.multiply.outer(decades, digits)
+        if np.count_nonzero((ticks >= low) & (ticks <= high)) >= 3:
+            return LogLocator(subs=digits)
+    return AutoLocator()
 
 
 def check_dimensions(data: xarray.DataArray, *names: str | None) -> None:
