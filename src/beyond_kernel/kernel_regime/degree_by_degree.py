@@ -17,6 +17,8 @@ from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, multiplicity, s
 from beyond_kernel.kernel_regime.tangent_kernel import KERNELS, kernel_profile
 from beyond_kernel.parameters import BadParameter, one_of
 
+NO_ENERGY = 1e-12  # what rounding leaves in a degree that a target does not have
+
 
 def degrees_of(target: Target) -> list[int]:
     """Return the degrees k >= 1 in which a target has energy, ascending."""
@@ -24,9 +26,10 @@ def degrees_of(target: Target) -> list[int]:
 
 
 def spread_text(target: Target) -> str:
-    """Return a target with the same energy in each degree that depends on all d directions instead of a few.
+    """Return a target with the same energy on the sphere in each degree that depends on all d directions, not a few.
 
-    Its part of degree k is the normalised sum of z1...zk, z(k+1)...z(2k), and so on through all coordinates.
+    Its part of degree k is a multiple of the sum of z1...zk, z(k+1)...z(2k), and so on through all coordinates. On the
+    sphere these products are harmonic and orthogonal, each of mean square d^k / (d (d + 2) ... (d + 2k - 2)).
 
     Args:
         target: the target whose energies are kept; its dimension must be at least its degree.
@@ -42,10 +45,12 @@ def spread_text(target: Target) -> str:
             f"d = {d} is below the degree {target.degree} of the target: no product of distinct z exists."
         )
     parts = []
-    for k in degrees_of(target):
-        blocks = ["*".join(f"z{k * block + i + 1}" for i in range(k)) for block in range(d // k)]
-        weight = math.sqrt(float(target.energy_by_degree()[k]) / len(blocks))
-        parts.append(f"{weight:.15f}*({' + '.join(blocks)})")
+    for k, energy in enumerate(sphere_energies(target).tolist()):
+        if energy < NO_ENERGY:
+            continue
+        blocks = ["*".join(f"z{k * block + i + 1}" for i in range(k)) for block in range(d // k)] if k else ["1"]
+        square = math.prod(d / (d + 2 * i) for i in range(k))
+        parts.append(f"{math.sqrt(energy / square / len(blocks)):.15f}*({' + '.join(blocks)})")
     return " + ".join(parts)
 
 
