@@ -64,7 +64,7 @@ def run_all(runs: Sequence[Run], jobs: int, root: Path) -> list[Failure]:
     """
     if not runs:
         return []
-    environment = kernel_environment(root)
+    environment = kernel_environment(root, min(jobs, len(runs)))
     waiting, running, failures = deque(runs), [], []
     bar = tqdm(total=len(runs), unit="chapter", disable=not sys.stderr.isatty(), dynamic_ncols=True)
     try:
@@ -205,12 +205,19 @@ def kill_tree(process: subprocess.Popen) -> None:
     psutil.wait_procs(family, timeout=5)
 
 
-def kernel_environment(root: Path) -> dict[str, str]:
-    """Return the environment of a run: one BLAS thread, no progress bars, nobody's own Jupyter settings."""
+def kernel_environment(root: Path, jobs: int = 1) -> dict[str, str]:
+    """Return the environment of a run: one BLAS thread, no progress bars, nobody's own Jupyter settings.
+
+    Where several chapters run at a time each runs its sweeps by itself; one alone spreads them over the cores.
+    """
     build = root / "_build"
     for name in ("jupyter", "matplotlib"):
         (build / name).mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if name != "JUPYTER_PATH"}
+    if store := environment.get("BEYOND_KERNEL_STORE"):  # a run has a folder of its own
+        environment["BEYOND_KERNEL_STORE"] = str(Path(store).absolute())
+    if jobs > 1:
+        environment.setdefault("BEYOND_KERNEL_WORKERS", "0")
     environment |= dict.fromkeys(ONE_THREAD, "1") | {
         "TQDM_DISABLE": "1",
         "PYTHONHASHSEED": "0",

@@ -17,7 +17,7 @@ def run_with_limit(command: Sequence[str], folder: Path, limit: float) -> tuple[
     A run that takes longer than ``limit`` seconds is ended with all its children, and its status is 124.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith(NOT_INHERITED)}
-    environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1", "BEYOND_KERNEL_WORKERS": "0"}
     with tempfile.TemporaryFile() as written:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=written, stderr=written, start_new_session=True

@@ -280,6 +280,15 @@ def test_two_builds_do_not_mix(book, no_kernel, capsys):
     assert "Another build is at work" in capsys.readouterr().err
 
 
+def test_chapters_side_by_side_do_not_share_cores_and_one_alone_uses_them(book, monkeypatch):
+    monkeypatch.delenv("BEYOND_KERNEL_WORKERS", raising=False)
+    monkeypatch.setenv("BEYOND_KERNEL_STORE", "runs.sqlite")
+    assert runs.kernel_environment(book.root, 2)["BEYOND_KERNEL_WORKERS"] == "0"
+    alone = runs.kernel_environment(book.root, 1)
+    assert "BEYOND_KERNEL_WORKERS" not in alone
+    assert Path(alone["BEYOND_KERNEL_STORE"]).is_absolute()
+
+
 def test_a_run_gets_one_thread_and_nobodys_settings(book, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     monkeypatch.setenv("JUPYTER_PATH", "/somewhere")
