@@ -31,8 +31,8 @@ site-check: $(SITE_INSTALLED) ## the built pages in a real browser (needs chromi
 	$(BIN)/python -m pytest -q tests/site
 	$(BIN)/python tests/site/check_site.py _build/html
 
-bench: $(BENCH_INSTALLED) ## our numerics beside their peers, in minutes (DEVICE=cuda, PEERS=python, RECORD=1: into the page)
-	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/run.py --device $(or $(DEVICE),cpu) $(if $(PEERS),--peers "$(PEERS)") $(if $(RECORD),--record)
+bench: $(BENCH_INSTALLED) ## our numerics beside their peers, in minutes (ONLY=grids, DEVICE=cuda, PEERS=python, RECORD=1: into the page)
+	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/run.py --device $(or $(DEVICE),cpu) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers "$(PEERS)") $(if $(RECORD),--record)
 
 bench-peers: ## neural-tangents with the old jax it needs, in .venv-peers, for make bench (Python 3.11)
 	@rm -rf .venv-peers && $(PYTHON) -m venv .venv-peers

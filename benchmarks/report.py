@@ -25,7 +25,9 @@ def circumstances(device: str, versions: dict[str, str]) -> list[tuple[str, str]
     build = re.search(r"BLAS_INFO=(\w+)", text)
     vectors = torch.backends.cpu.get_cpu_capability().replace("AVX", "AVX-")
     gpu = torch.cuda.get_device_name() if device != "cpu" else "no GPU"
-    here = {"Python": platform.python_version()} | {name: _version(name) for name in ("torch", "scipy", "scikit-learn")}
+    here = {"Python": platform.python_version()} | {
+        name: version_of(name) for name in ("torch", "scipy", "scikit-learn")
+    }
     clock = "CPU seconds" if device == "cpu" else "wall seconds up to synchronisation"
     return [
         ("date", datetime.date.today().isoformat()),
@@ -91,18 +93,26 @@ def plain(results: list[dict]) -> str:
     Args:
         results: of ``measure``.
     """
-    table = [COLUMNS, *rows(results)]
-    widths = [max(len(row[k]) for row in table) for k in range(len(COLUMNS))]
+    return "\n".join([aligned([COLUMNS, *rows(results)]), *growths(results)])
+
+
+def aligned(table: list[tuple[str, ...]]) -> str:
+    """Return rows as lines with columns of one width.
+
+    Args:
+        table: the rows.
+    """
+    widths = [max(len(row[k]) for row in table) for k in range(len(table[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
-    return "\n".join(lines + growths(results))
+    return "\n".join(lines)
 
 
 def record(page: Path, device: str, text: str) -> None:
-    """Write text between the markers of a page for a device.
+    """Write text between the markers of a page for a device, or for the grids.
 
     Args:
         page: the page.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda" or "grids".
         text: Markdown.
 
     Raises:
@@ -116,7 +126,8 @@ def record(page: Path, device: str, text: str) -> None:
     page.write_text(f"{before}{start}\n\n{text}\n\n{end}{after}", "utf-8")
 
 
-def _version(name: str) -> str:
+def version_of(name: str) -> str:
+    """Return the version of a package that is installed here, or say that it is not."""
     try:
         return version(name)
     except PackageNotFoundError:

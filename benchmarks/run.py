@@ -1,4 +1,4 @@
-"""Each workload beside its peers in one run: `make bench`, or `python benchmarks/run.py --help`."""
+"""Grids of runs and each workload, beside their peers, in one run: `make bench`, or `benchmarks/run.py --help`."""
 
 import argparse
 import json
@@ -11,6 +11,8 @@ for name in ("OMP", "MKL", "OPENBLAS"):  # before any of them is loaded
     os.environ.setdefault(f"{name}_NUM_THREADS", "1")
 
 import torch  # noqa: E402
+from grid_report import grids_markdown, grids_plain  # noqa: E402
+from grids import measure_grids  # noqa: E402
 from measuring import measure  # noqa: E402
 from peer_process import PeerProcess  # noqa: E402
 from report import circumstances, markdown, plain, record  # noqa: E402
@@ -20,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, print the table and write it to ``_build/bench``; 2 if the device is not there.
+    """Measure, print the tables and write them to ``_build/bench``; 2 if the device is not there.
 
     Args:
         arguments: of the command line.
@@ -31,6 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         print("DEVICE=cuda: torch finds no such device here.", file=sys.stderr)
         return 2
     torch.set_num_threads(1)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    if chosen.only != "numerics" and kind == "cpu":  # first, while the load is that of others
+        _grids(chosen.scale, chosen.out, chosen.record)
+    if chosen.only == "grids":
+        return 0
     other = PeerProcess(chosen.peers)
     try:
         results = _measured(chosen.scale, chosen.device, other)
@@ -43,6 +50,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _grids(scale: str, out: Path, recorded: bool) -> None:
+    start = time.monotonic()
+    found = measure_grids(
+        scale, out, lambda text: print(f"{time.monotonic() - start:5.0f} s  {text}", file=sys.stderr, flush=True)
+    )
+    (out / "grids.md").write_text(grids_markdown(found) + "\n", "utf-8")
+    (out / "grids.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    print(grids_plain(found), end="\n\n")
+    if recorded:
+        record(ROOT / "book/benchmarks.md", "grids", grids_markdown(found))
+
+
 def _measured(scale: str, device: str, other: PeerProcess) -> list[dict]:
     results, start = [], time.monotonic()
     for workload in workloads(scale, device, other):
@@ -53,7 +72,6 @@ def _measured(scale: str, device: str, other: PeerProcess) -> list[dict]:
 
 
 def _write(out: Path, results: list[dict], told: list[tuple[str, str]]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     (out / "results.md").write_text(markdown(results, told) + "\n", "utf-8")
     (out / "results.json").write_text(json.dumps({"told": dict(told), "results": results}, indent=1) + "\n", "utf-8")
     print("\n".join([plain(results), *(f"{name}: {value}" for name, value in told)]))
@@ -64,8 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="a torch device: cpu, cuda")
     parser.add_argument("--peers", help="an interpreter with neural-tangents; .venv-peers where it exists")
     parser.add_argument("--scale", choices=SIZES, default="full", help="tiny: to see that it runs")
-    parser.add_argument("--record", action="store_true", help="write the table to book/benchmarks.md")
-    parser.add_argument("--out", type=Path, default=ROOT / "_build/bench", help="folder of results.md and results.json")
+    parser.add_argument("--only", choices=("numerics", "grids"), help="one part of it; without it both")
+    parser.add_argument("--record", action="store_true", help="write the tables to book/benchmarks.md")
+    parser.add_argument("--out", type=Path, default=ROOT / "_build/bench", help="folder of results.* and grids.*")
     return parser
 
 

@@ -39,7 +39,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
 def tiny(tmp_path_factory):
     """Return one run at tiny sizes without neural-tangents, and its results."""
     folder = tmp_path_factory.mktemp("bench")
-    result = run("--out", str(folder), "--peers", str(folder / "no-python"))
+    result = run("--only", "numerics", "--out", str(folder), "--peers", str(folder / "no-python"))
     assert result.returncode == 0, result.stderr
     return result, json.loads((folder / "results.json").read_text("utf-8")), (folder / "results.md").read_text("utf-8")
 
@@ -92,6 +92,31 @@ def test_results_tell_circumstances_and_no_name_of_the_machine(tiny):
     for text in (page, json.dumps(results["told"]), PAGE.read_text("utf-8")):
         assert platform.node() not in text or len(platform.node()) < 4
         assert not re.search(r"/(home|work|tmp|root|Users)/", text)
+
+
+def test_grids_are_measured_beside_other_ways_to_run_them(tmp_path):
+    done = run("--only", "grids", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    found, page = json.loads((tmp_path / "grids.json").read_text("utf-8")), (tmp_path / "grids.md").read_text("utf-8")
+    processes = {row["what"]: row["workers"] for row in found["busy"]}
+    assert list(processes.values()) == [2, 2, 2, 1] and [row["reach"] for row in found["busy"]].count(1.15) == 2
+    for row in found["busy"]:
+        cells, seconds = found["size"]["busy"], found["size"]["seconds"]
+        assert row["cpu"] >= 0.99 * cells * seconds and row["over"] == pytest.approx(
+            row["wall"] * row["workers"] / row["cpu"]
+        )
+    assert found["speedup"]["reach"] == 1.7 and found["speedup"]["ratio"] > 0
+    numbers = {row["cells"] for row in found["trivial"]}
+    assert numbers == {found["size"]["trivial"], found["size"]["fewer"]} and len(found["trivial"]) == 6
+    for row in found["trivial"]:
+        assert row.get("microseconds", 0) > 0 or row["what"] == "joblib.Parallel" and "not installed" in row["missing"]
+        assert row["what"] in page and row["what"] in done.stdout
+    assert [row["cells"] for row in found["memory"]] == sorted(numbers)
+    assert all(0 < row["start"] <= row["peak"] >= row["end"] > 0 for row in found["memory"])
+    assert found["load"] >= 0 and f"load average in the minute before: {found['load']:.2f}" in page
+    assert "wall clock" in page and "date: 20" in page
+    assert not list(tmp_path.glob("grids-*"))  # the stores are gone
+    assert not re.search(r"/(home|work|tmp|root|Users)/", page) and platform.node() not in page
 
 
 def test_an_absent_device_is_told_in_one_sentence():
@@ -168,4 +193,5 @@ def test_the_page_holds_a_record_and_every_ratio_to_reach():
     circumstances = ("date: 20", "class", "one thread", "BLAS", "versions: Python")
     for word in (*circumstances, "naive closed form", "scikit-learn", "jacrev", "neural-tangents"):
         assert word in recorded, word
-    assert "<!-- measured: cuda -->" in text and "<!-- end: cuda -->" in text
+    for other in ("cuda", "grids"):
+        assert f"<!-- measured: {other} -->" in text and f"<!-- end: {other} -->" in text
