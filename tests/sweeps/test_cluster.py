@@ -1,5 +1,10 @@
 """The same grid on a Dask cluster: the same dataset bit for bit, the same care for failures."""
 
+import os
+import signal
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 from light_cells import logged, troubled
@@ -7,6 +12,7 @@ from trial_cells import drawn, labelled
 
 from beyond_kernel.sweeps import BadParameter, SweepFailed, WorkerError, sweep
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
 
@@ -77,25 +83,26 @@ def test_an_address_where_nobody_answers_is_told(monkeypatch):
         sweep(labelled, {"d": [1], "seed": [1]}, client="tcp://127.0.0.1:9")
 
 
-def test_a_dask_worker_that_dies_costs_no_cell(tmp_path):
+def killing(seed: int, marker: str, always: bool) -> dict:
+    """Kill the Dask worker above this process at seed 7, the first time or always."""
+    time.sleep(0.02)
+    if seed == 7 and (always or not Path(marker).exists()):
+        Path(marker).touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(5)
+    return {"value": seed}
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_a_dask_worker_that_dies_costs_no_cell(tmp_path, always):
+    marker, allowed = tmp_path / "killed", {"distributed.scheduler.allowed-failures": 0 if always else 3}
     with (
+        dask.config.set(allowed),
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
-        marker = tmp_path / "killed"
-
-        def cell(seed, marker):
-            import os
-            import signal
-            import time
-            from pathlib import Path
-
-            time.sleep(0.05)
-            if seed == 7 and not Path(marker).exists():
-                Path(marker).touch()
-                os.kill(os.getppid(), signal.SIGKILL)  # the Dask worker above this process
-                time.sleep(5)
-            return {"value": seed}
-
-        result = sweep(cell, {"seed": range(40)}, client=client, marker=str(marker))
-        assert marker.exists() and result.value.values.tolist() == list(range(40))
+        setting = {"client": client, "on_failure": "gaps", "marker": str(marker), "always": always}
+        result = sweep(killing, {"seed": range(40)}, **setting)
+    assert marker.exists() and result.value.drop_sel(seed=7).values.tolist() == [s for s in range(40) if s != 7]
+    told = result.attrs.get("sweep_gaps", "")
+    assert told.startswith("seed=7: died: every Dask worker that took it died") if always else not told

@@ -60,6 +60,20 @@ def test_what_is_done_is_not_run_again(filled, tmp_path):
     assert sweep(labelled, GRID, store=path).identical(first)
 
 
+def test_the_order_of_keywords_makes_no_other_cell(tmp_path):
+    log = tmp_path / "log"
+
+    def cell(a, b, seed):
+        with log.open("a") as file:
+            file.write("ran\n")
+        return {"value": a + b + seed}
+
+    sweep(cell, {"seed": [1]}, store=tmp_path / "runs", workers=0, a=1, b=2)
+    sweep(cell, {"seed": [1], "a": [1]}, store=tmp_path / "runs", workers=0, b=2)
+    sweep(cell, {"seed": [1]}, store=tmp_path / "runs", workers=0, b=2, a=1)
+    assert log.read_text() == "ran\n"
+
+
 def test_one_version_never_answers_for_another(tmp_path, capsys):
     path = tmp_path / "runs.sqlite"
 
@@ -156,7 +170,7 @@ def test_a_foreign_file_is_refused_and_left_alone(tmp_path, kind):
     else:
         path.write_text("a thesis" * 100 if kind == "text" else "")
     before = contents(tmp_path) if kind != "folder" else None
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="cannot be used" if kind == "folder" else "is no store of a sweep"):
         sweep(labelled, GRID, store=path, workers=0)
     assert before is None or contents(tmp_path) == before
 

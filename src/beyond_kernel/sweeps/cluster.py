@@ -1,6 +1,7 @@
 """Cells on a Dask cluster: each Dask worker drives worker processes of its own, the client writes the store."""
 
 import contextlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -41,9 +42,11 @@ def run_on_cluster(
         cells: in the order in which they are to begin.
         time_limit: seconds for each cell.
     """
-    from distributed import as_completed
+    from distributed import KilledWorker, as_completed
 
     waiting, chunk, running = iter(cells), 1, {}
+    suspects: deque[Cell] = deque()  # a Dask worker died while it held them: after all others, and one at a time
+    suspected: set[int] = set()
     finished = as_completed()
 
     def submit(given: list[Cell]) -> None:
@@ -55,34 +58,27 @@ def run_on_cluster(
         wanted = 2 * sum(client.nthreads().values()) + SPARE
         while len(running) < wanted and (given := list(islice(waiting, chunk))):
             submit(given)
+        if suspects and not running:
+            submit([suspects.popleft()])
 
     refill()
     try:
         for future in finished:
             given = running.pop(future)
-            outcomes = _outcomes(future, given)
-            if outcomes is None:  # a Dask worker died on these, again and again: one of them is to blame
-                for cell in given:
-                    submit([cell])
-                continue
-            walls = sum(outcome.wall for *_, outcome in outcomes) / len(outcomes)
-            chunk = max(1, min(MOST_CELLS, 2 * chunk, int(TASK / max(walls, 1e-5))))
+            try:
+                outcomes = future.result()
+            except KilledWorker as error:
+                sentence = f"every Dask worker that took it died: {error}"
+                outcomes = [(i, text, Outcome(DIED, None, sentence)) for i, text, _ in given if i in suspected]
+                suspects.extend(cell for cell in given if cell[0] not in suspected)
+                suspected.update(index for index, *_ in given)
+            else:
+                mean = sum(outcome.wall for *_, outcome in outcomes) / len(outcomes)
+                chunk = max(1, min(MOST_CELLS, 2 * chunk, int(TASK / max(mean, 1e-5))))
             refill()
             yield from outcomes
     finally:
         client.cancel(list(running))
-
-
-def _outcomes(future: Any, given: list[Cell]) -> list[tuple[int, str, Outcome]] | None:
-    from distributed import KilledWorker
-
-    try:
-        return future.result()
-    except KilledWorker as error:
-        if len(given) > 1:
-            return None
-        index, text, _ = given[0]
-        return [(index, text, Outcome(DIED, None, f"every Dask worker that took it died: {error}"))]
 
 
 @contextlib.contextmanager

@@ -24,7 +24,8 @@ class Plan:
     Attributes:
         cells: number of cells.
         cpu_hours: predicted sum over all cells.
-        low, high: the same with the smallest and largest ratio of measured to fitted time among the timed cells.
+        low: the same with the smallest ratio of measured to fitted time among the timed cells.
+        high: the same with the largest.
         longest: predicted CPU hours of the dearest cell; no number of workers ends the grid sooner.
         start: seconds of a cell that costs nothing.
         rate: seconds for each unit of cost.
