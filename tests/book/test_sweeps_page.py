@@ -110,7 +110,7 @@ def test_the_script_for_dask_runs(run):
 
 def test_the_scripts_that_plan_run(run):
     assert run("plan.py")[0].startswith("42 cells, ")
-    first, second = run("streamed.py")
+    first, _, second = run("streamed.py")
     assert first.startswith("105 cells, ") and re.fullmatch(r"on 200 cores: \d+ hours", second)
 
 

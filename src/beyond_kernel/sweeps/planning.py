@@ -49,8 +49,9 @@ class Plan:
 
     def __str__(self) -> str:
         return (
-            f"{self.cells} cells, {self.cpu_hours:.3g} CPU hours ({self.low:.3g} to {self.high:.3g}), the dearest cell "
-            f"{self.longest:.3g} hours; from {len(self.timed)} timed cells, carried {self.reach:.3g} times beyond them"
+            f"{self.cells} cells, {self.cpu_hours:.3g} CPU hours ({self.low:.3g} to {self.high:.3g});\n"
+            f"the dearest cell {self.longest:.3g} hours; from {len(self.timed)} timed cells, carried {self.reach:.3g} "
+            "times beyond them"
         )
 
 
