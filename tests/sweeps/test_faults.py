@@ -83,11 +83,17 @@ def test_twenty_kills_of_the_parent_lose_nothing_and_repeat_nothing(tmp_path):
 def test_a_long_cell_is_given_up_when_the_owner_is_gone(tmp_path):
     process = start(tmp_path / "runs.sqlite", tmp_path / "log", 4, seconds=60.0)
     assert process.stdout.readline() == "ready\n"
-    time.sleep(1.0)
-    workers = family(process)[1:]
+    end = time.monotonic() + 30
+    while len(workers := family(process)[1:]) < 2 and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(1.0)  # by now both are in their cells
     process.kill()
+    process.wait()
+    alive = psutil.wait_procs(workers, timeout=5)[1]
+    for worker in alive:
+        worker.kill()
     process.communicate()
-    assert len(workers) == 2 and not psutil.wait_procs(workers, timeout=5)[1]
+    assert len(workers) == 2 and not alive
 
 
 def test_a_worker_that_dies_after_its_cell_was_kept_is_not_to_blame(tmp_path):
@@ -106,7 +112,7 @@ def test_an_interrupt_stops_at_once_and_keeps_what_is_done(tmp_path):
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=10)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 5  # a cell that is at work is not waited for, nor those behind it
     assert "Stopped: " in told and f"kept in {store}" in told and "KeyboardInterrupt" in told
     assert not psutil.wait_procs(members, timeout=5)[1]
     done = len(log.read_text().splitlines())
