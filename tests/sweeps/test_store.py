@@ -86,7 +86,7 @@ def test_one_version_never_answers_for_another(tmp_path, capsys):
     assert sweep(versioned(2), {"seed": [1, 2]}, store=path, workers=0).value.values.tolist() == [2, 4]
     assert sweep(versioned(3), {"seed": [1, 2, 5]}, store=path, workers=0).value.values.tolist() == [3, 6, 15]
     told = capsys.readouterr().err
-    assert "holds 2 cells of" in told and "other versions of its code" in told
+    assert "holds 2 cells of" in told and "other versions of its code" in told and f"prune {path} removes" in told
     assert sweep(versioned(2), {"seed": [1, 2]}, store=path, workers=0).value.values.tolist() == [2, 4]
     with Store(path) as store:
         assert {version.id: count for version, _, count, _ in store.counts()} == {1: 2, 2: 3}

@@ -4,6 +4,7 @@ import functools
 import os
 import subprocess
 import sys
+import threading
 
 import nbformat
 import numpy as np
@@ -14,7 +15,7 @@ import xarray
 from light_cells import busy, troubled
 from trial_cells import drawn, labelled, odd_one
 
-from beyond_kernel.sweeps import BadParameter, SweepFailed, sweep
+from beyond_kernel.sweeps import BadParameter, SweepFailed, WorkerError, sweep
 
 WAYS = [0, 1, 2]
 
@@ -154,6 +155,26 @@ def test_failed_cells_are_named_and_the_others_are_there(tmp_path):
 def test_nan_may_be_allowed_by_name():
     result = sweep(troubled, {"seed": [2, 7]}, may_be_nan=["value"])
     assert np.isnan(result.value.values).tolist() == [True, False] and "sweep_gaps" not in result.attrs
+
+
+def test_what_one_run_allows_another_may_not(tmp_path):
+    setting = {"store": tmp_path / "runs.sqlite", "workers": 0}
+    allowed = sweep(troubled, {"seed": [2, 7]}, may_be_nan=["value"], **setting)
+    with pytest.raises(SweepFailed, match="seed=2: nan: value is NaN"):
+        sweep(troubled, {"seed": [2, 7]}, **setting)
+    assert sweep(troubled, {"seed": [2, 7]}, may_be_nan=["value"], **setting).identical(allowed)
+
+
+def test_a_function_that_cannot_travel_is_told():
+    lock = threading.Lock()
+
+    def cell(seed):
+        with lock:
+            return {"value": seed}
+
+    with pytest.raises(WorkerError, match="cell cannot be sent to another process"):
+        sweep(cell, {"seed": [1]}, workers=1)
+    assert int(sweep(cell, {"seed": [1]}, workers=0).value[0]) == 1
 
 
 def test_all_cells_may_fail():

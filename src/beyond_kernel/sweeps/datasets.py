@@ -1,7 +1,7 @@
 """The labelled dataset of a finished grid, with its gaps named."""
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -11,7 +11,7 @@ import xarray
 
 from beyond_kernel.sweeps.fingerprints import Fingerprint, innermost
 from beyond_kernel.sweeps.grids import Grid, text_of
-from beyond_kernel.sweeps.results import Outcome, unpack
+from beyond_kernel.sweeps.results import DONE, NAN, Outcome, nan_told, unpack
 
 LIBRARIES = ("beyond-kernel", "numpy", "torch")
 GAPS, FUNCTION, CODE, VERSIONS = "sweep_gaps", "sweep_function", "sweep_code", "sweep_versions"
@@ -58,7 +58,11 @@ def versions() -> str:
 
 
 def assemble(
-    grid: Grid, mark: Fingerprint, outcome_of: Callable[[str], Outcome | None], units: Mapping[str, str]
+    grid: Grid,
+    mark: Fingerprint,
+    outcome_of: Callable[[str], Outcome | None],
+    may_be_nan: Collection[str],
+    units: Mapping[str, str],
 ) -> tuple[xarray.Dataset, list[Gap]]:
     """Return all results by name, with one dimension per key of the grid, and the cells that have none.
 
@@ -69,6 +73,7 @@ def assemble(
         grid: the grid.
         mark: of the function, for the attributes.
         outcome_of: gives the outcome of a cell by its parameters as text.
+        may_be_nan: names of results in which NaN is no gap, whatever the run that made the cell allowed.
         units: by name of a result or dimension.
 
     Raises:
@@ -80,12 +85,14 @@ def assemble(
     for index in range(len(grid)):
         parameters = grid.cell(index)
         outcome = outcome_of(text_of(parameters)) or Outcome("missing", None, "it was not run.")
-        if outcome.status != "done":
+        found = unpack(outcome.result) if outcome.result is not None else {}
+        if outcome.status not in (DONE, NAN):
             gaps.append(Gap(grid.place(index), outcome.status, outcome.error))
-        if outcome.result is None:
+        elif told := nan_told(found, may_be_nan):
+            gaps.append(Gap(grid.place(index), NAN, told))
+        if not found:
             empty.append(index)
             continue
-        found = unpack(outcome.result)
         if not arrays:
             arrays = {name: np.zeros((len(grid), *first.shape), first.dtype) for name, first in found.items()}
         _fill(arrays, index, found, grid)

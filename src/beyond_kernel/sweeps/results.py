@@ -102,14 +102,15 @@ def run_cell(
         below = error.__traceback__.tb_next  # without the frame of this function
         lines = traceback.format_exception(type(error), error, below or error.__traceback__)
         return Outcome(RAISED, None, "".join(lines)[-LONGEST_ERROR:].strip(), *spent)
-    bad = [name for name, array in unpack(packed).items() if name not in may_be_nan and _has_nan(array)]
-    if bad:
-        return Outcome(NAN, packed, f"{', '.join(bad)} is NaN, or holds NaN.", *spent)
-    return Outcome(DONE, packed, "", *spent)
+    told = nan_told(unpack(packed), may_be_nan)
+    return Outcome(NAN if told else DONE, packed, told, *spent)
 
 
-def _has_nan(array: np.ndarray) -> bool:
-    return array.dtype.kind in "fc" and bool(np.isnan(array).any())
+def nan_told(results: Mapping[str, np.ndarray], may_be_nan: Collection[str]) -> str:
+    """Return a sentence that names the results that hold NaN and must not, or nothing."""
+    checked = {name: array for name, array in results.items() if name not in may_be_nan and array.dtype.kind in "fc"}
+    bad = [name for name, array in checked.items() if np.isnan(array).any()]
+    return f"{', '.join(bad)} is NaN, or holds NaN." if bad else ""
 
 
 def seed_of(parameters: str) -> int:

@@ -78,7 +78,7 @@ def sweep(
         version = kept.version(mark.name, mark.code, versions())
         run = _Run(function, cells, mark, kept, version, may_be_nan, time_limit)
         run.run(count, connected, cost, retry_failed)
-        dataset, gaps = assemble(cells, mark, lambda text: kept.get(version, text), units or {})
+        dataset, gaps = assemble(cells, mark, lambda text: kept.get(version, text), may_be_nan, units or {})
         kept.touch(version)
     if gaps and on_failure == "raise":
         raise SweepFailed(_told(gaps, len(cells), store), dataset, gaps)
@@ -199,7 +199,7 @@ class _Run:
         if count := sum(cells for _, _, cells, _ in others):
             progress.say(
                 f"{self.store.path} holds {count} cells of {self.version.name} at other versions of its code; they are "
-                "left there and not used (python -m beyond_kernel.sweeps prune {self.store.path} removes them)."
+                f"left there and not used (python -m beyond_kernel.sweeps prune {self.store.path} removes them)."
             )
         if self.version.versions != versions():
             progress.say(

@@ -31,6 +31,9 @@ PATIENCE = 600  # seconds that an idle worker waits for work before it ends
 class WorkerError(RuntimeError):
     """A worker that cannot start or cannot load the function, in one sentence with the reason."""
 
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
 
 @dataclass(frozen=True)
 class Job:
@@ -97,8 +100,9 @@ class Worker:
 
     def kill(self) -> None:
         """End the process at once."""
-        with contextlib.suppress(OSError):  # the process leads a session of its own: what a cell started ends too
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.returncode is None:  # else its number may be another's by now
+            with contextlib.suppress(OSError):  # it leads a session of its own: what a cell started ends too
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.connection.close()
 
@@ -213,7 +217,7 @@ def pickled(function: Callable) -> bytes:
     """Return a function for the way to another process: by its name if that finds it there, else with its code.
 
     Raises:
-        TypeError: if it holds something that cannot travel.
+        WorkerError: if it holds something that cannot travel.
     """
     inner = innermost(function)
     module = sys.modules.get(inner.__module__)
@@ -223,7 +227,7 @@ def pickled(function: Callable) -> bytes:
     try:
         return cloudpickle.dumps(function)
     except Exception as error:
-        raise TypeError(f"{inner.__qualname__} cannot be sent to another process: {error}") from error
+        raise WorkerError(f"{inner.__qualname__} cannot be sent to another process: {error}.") from error
     finally:
         if travels:
             cloudpickle.unregister_pickle_by_value(module)
