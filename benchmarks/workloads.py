@@ -7,10 +7,10 @@ import torch
 from measuring import Run, Workload, timed
 from peer_process import PeerProcess
 
-from beyond_kernel.foundations import ridge
-from beyond_kernel.foundations.inputs import generator_for
+from beyond_kernel.foundations.learning import ridge
 from beyond_kernel.kernel_regime.empirical_kernel import empirical_tangent_kernel
 from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel, tangent_kernel
+from beyond_kernel.random_streams import generator_for
 
 SIZES = {
     "full": {

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.claims import MIME, Ledger
-from beyond_kernel.parameters import BadParameter
 
 WORDS = {"source": "measured here", "test": "test_x", "why": "three standard errors", "predicted": 1.0}
 

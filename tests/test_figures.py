@@ -5,9 +5,9 @@ import pytest
 import xarray
 from matplotlib.colors import to_hex
 
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.figure_style import LEARNER_STYLE
 from beyond_kernel.figures import bars, curves, fitted_slope, heatmap, lines, neurons, scaling, spectrum
-from beyond_kernel.parameters import BadParameter
 
 WORDS = {"title": "T", "xlabel": "x", "ylabel": "y"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from beyond_kernel.parameters import BadParameter, real_number
+from beyond_kernel.checks import BadParameter, real_number
 
 MIME = "application/vnd.beyond-kernel.claims+json"
 """Media type under which a chapter hands its claims to the build."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator, Locator, LogLocator, NullFormatter
 from scipy import stats
 
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.checks import BadParameter
 
 LEARNER_STYLE = {
     "one step": ("#0072B2", "o"),

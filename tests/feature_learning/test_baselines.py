@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.baselines import (
     LEARNERS,
     frozen_risk,
@@ -12,12 +13,11 @@ from beyond_kernel.feature_learning.baselines import (
     random_network,
     risk,
 )
-from beyond_kernel.foundations.measures import excess_risk
-from beyond_kernel.foundations.ridge import fit_kernel_ridge
-from beyond_kernel.foundations.samples import draw_problem
-from beyond_kernel.foundations.targets import parse_target
+from beyond_kernel.foundations.learning.measures import excess_risk
+from beyond_kernel.foundations.learning.ridge import fit_kernel_ridge
+from beyond_kernel.foundations.learning.samples import draw_problem
+from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel
-from beyond_kernel.parameters import BadParameter
 
 TARGET = parse_target("(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2", 10, seed=0)
 PROBLEM = draw_problem(TARGET, 400, 0.1, seed=0, n_test=2000)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.one_step import (
     correlations,
     fit_head,
@@ -23,16 +24,11 @@ from beyond_kernel.feature_learning.one_step_theory import (
     population_correlation,
     predicted_overlap,
 )
-from beyond_kernel.foundations.inputs import generator_for
-from beyond_kernel.foundations.measures import (
-    energy_per_direction,
-    excess_risk,
-    subspace_overlap,
-)
-from beyond_kernel.foundations.networks import BLOCK, symmetric_init
-from beyond_kernel.foundations.samples import draw_problem, draw_sample
-from beyond_kernel.foundations.targets import parse_target
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.foundations.learning.measures import energy_per_direction, excess_risk, subspace_overlap
+from beyond_kernel.foundations.learning.networks import BLOCK, symmetric_init
+from beyond_kernel.foundations.learning.samples import draw_problem, draw_sample
+from beyond_kernel.foundations.targets.target import parse_target
+from beyond_kernel.random_streams import generator_for
 
 TWO = "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2"
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.one_step_cells import (
     gradient_cell,
     lazy_cell,
@@ -13,7 +14,6 @@ from beyond_kernel.feature_learning.one_step_cells import (
     step_size_cell,
     variant_cell,
 )
-from beyond_kernel.parameters import BadParameter
 
 TWO = "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2"
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.kernel_regime.activations import ACTIVATIONS, Activation, activation_of, derivative_of
-from beyond_kernel.parameters import BadParameter
 
 Z = torch.linspace(-4.03, 4.01, 101, dtype=torch.float64)
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from beyond_kernel.foundations.harmonics import sphere_energies
-from beyond_kernel.foundations.inputs import gaussian, generator_for, sphere
-from beyond_kernel.foundations.measures import excess_risk
-from beyond_kernel.foundations.ridge import fit_kernel_ridge
-from beyond_kernel.foundations.targets import parse_target
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.harmonics import sphere_energies
+from beyond_kernel.foundations.inputs.laws import gaussian, sphere
+from beyond_kernel.foundations.learning.measures import excess_risk
+from beyond_kernel.foundations.learning.ridge import fit_kernel_ridge
+from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.degree_by_degree import (
     degrees_of,
     kernel_spectrum,
@@ -23,7 +24,7 @@ from beyond_kernel.kernel_regime.degree_by_degree import (
 from beyond_kernel.kernel_regime.learning_curve import samples_for_risk
 from beyond_kernel.kernel_regime.spectrum import multiplicity
 from beyond_kernel.kernel_regime.tangent_kernel import KERNELS
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 THREE = "(z1 + z1*z2 + z1*z2*z3)/sqrt(3)"
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from beyond_kernel.foundations.inputs import gaussian, generator_for, sphere
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import gaussian, sphere
 from beyond_kernel.kernel_regime.activations import ACTIVATIONS, activation_of
 from beyond_kernel.kernel_regime.dual_kernels import dual_random_feature_kernel, dual_tangent_kernel
 from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel, tangent_kernel
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 D = 6
 BOTH = [dual_random_feature_kernel, dual_tangent_kernel]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.kernel_regime.dual_quadrature import hermite_series, mean_of_products, product_mean
-from beyond_kernel.parameters import BadParameter
 
 ROWS, COLUMNS = slice(0, 3), slice(0, 4)
 S = torch.tensor([0.5, 1.0, 1.7], dtype=torch.float64)

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.figures import fitted_slope
-from beyond_kernel.foundations.inputs import gaussian, generator_for
+from beyond_kernel.foundations.inputs.laws import gaussian
 from beyond_kernel.kernel_regime.activations import ACTIVATIONS, activation_of
 from beyond_kernel.kernel_regime.dual_kernels import dual_tangent_kernel
 from beyond_kernel.kernel_regime.empirical_kernel import empirical_tangent_kernel, width_cell
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 D, WIDTH = 5, 11
 

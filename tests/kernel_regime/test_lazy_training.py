@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.func import jacrev
 
-from beyond_kernel.foundations.inputs import gaussian, generator_for
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import gaussian
 from beyond_kernel.kernel_regime.lazy_training import (
     ScaledNetwork,
     gradient_descent,
@@ -22,7 +23,7 @@ from beyond_kernel.kernel_regime.lazy_training import (
     tangent_remainder,
 )
 from beyond_kernel.kernel_regime.lazy_training_cells import lazy_cell, lazy_run
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 BOTH = [torch.float32, torch.float64]
 SMALL = {"task": "3 relu neurons", "d": 10, "n": 80, "width": 60, "steps": 200, "noise": 0.1}

@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
-from beyond_kernel.foundations.inputs import gaussian, generator_for
-from beyond_kernel.foundations.target_tokens import TargetError
-from beyond_kernel.foundations.targets import Target
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import gaussian
+from beyond_kernel.foundations.targets.target import Target
+from beyond_kernel.foundations.targets.tokens import TargetError
 from beyond_kernel.kernel_regime.lazy_training import stable_step
 from beyond_kernel.kernel_regime.lazy_training_cells import (
     draw_task,
@@ -18,7 +19,7 @@ from beyond_kernel.kernel_regime.lazy_training_cells import (
     task_of,
     with_constant,
 )
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 SMALL = {"task": "3 relu neurons", "d": 10, "n": 80, "width": 60, "steps": 200, "noise": 0.1}
 

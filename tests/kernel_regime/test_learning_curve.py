@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from beyond_kernel.foundations.harmonics import sphere_energies
-from beyond_kernel.foundations.inputs import generator_for, sphere
-from beyond_kernel.foundations.ridge import LEVELS, kernel_ridge_path
-from beyond_kernel.foundations.targets import parse_target
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.harmonics import sphere_energies
+from beyond_kernel.foundations.inputs.laws import sphere
+from beyond_kernel.foundations.learning.ridge import LEVELS, kernel_ridge_path
+from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.learning_curve import predict, predict_best, predicted_samples, samples_for_risk
 from beyond_kernel.kernel_regime.spectrum import sphere_spectrum
 from beyond_kernel.kernel_regime.tangent_kernel import kernel_profile
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 LINEAR = torch.tensor([0.0, 1.0])
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from beyond_kernel.foundations.inputs import gaussian, generator_for, sphere
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import gaussian, sphere
 from beyond_kernel.kernel_regime.dual_kernels import dual_random_feature_kernel, dual_tangent_kernel
 from beyond_kernel.kernel_regime.empirical_kernel import empirical_tangent_kernel
 from beyond_kernel.kernel_regime.sketch import (
@@ -19,7 +20,7 @@ from beyond_kernel.kernel_regime.sketch import (
     sketched_features,
     tensor_sketch_variance,
 )
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 M, D = 5, 4
 

@@ -8,8 +8,9 @@ from scipy.integrate import quad
 from scipy.special import ndtr
 from scipy.stats import multivariate_normal
 
-from beyond_kernel.foundations.inputs import gaussian, generator_for, sphere
-from beyond_kernel.foundations.networks import TwoLayerNetwork
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import gaussian, sphere
+from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
 from beyond_kernel.kernel_regime.sparse_bias import (
     active_fraction,
     blind_fraction,
@@ -20,7 +21,7 @@ from beyond_kernel.kernel_regime.sparse_bias import (
     sparse_bias_profile,
     train_first_layer,
 )
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 D = 6
 

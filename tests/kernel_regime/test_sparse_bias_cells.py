@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy.special import ndtr
 
-from beyond_kernel.foundations.inputs import generator_for, sphere
-from beyond_kernel.foundations.samples import draw_problem
-from beyond_kernel.foundations.targets import parse_target
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import sphere
+from beyond_kernel.foundations.learning.samples import draw_problem
+from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.lazy_training import stable_step
 from beyond_kernel.kernel_regime.sparse_bias import (
     blind_fraction,
@@ -24,7 +25,7 @@ from beyond_kernel.kernel_regime.sparse_bias_cells import (
     risk_cell,
     training_cell,
 )
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 THREE = "(z1 + z1*z2 + z1*z2*z3)/sqrt(3)"
 D, N = 10, 60

@@ -7,10 +7,11 @@ import pytest
 import torch
 from scipy.special import ive
 
-from beyond_kernel.foundations.inputs import generator_for, sphere
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import sphere
 from beyond_kernel.kernel_regime.spectrum import multiplicity, sphere_spectrum
 from beyond_kernel.kernel_regime.tangent_kernel import kernel_profile, tangent_kernel
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 
 def test_multiplicity_counts_harmonic_polynomials():

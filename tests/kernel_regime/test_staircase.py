@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from beyond_kernel.foundations.inputs import gaussian, generator_for, sphere
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import gaussian, sphere
 from beyond_kernel.kernel_regime.dual_kernels import dual_random_feature_kernel, dual_tangent_kernel
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum
 from beyond_kernel.kernel_regime.staircase import (
@@ -18,7 +19,7 @@ from beyond_kernel.kernel_regime.staircase import (
     staircase_cell,
     steps_of,
 )
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.random_streams import generator_for
 
 
 def made_of(eigenvalues, multiplicities, tail=0.0):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from beyond_kernel.foundations.inputs import sphere
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import sphere
 from beyond_kernel.kernel_regime import tangent_kernel as module
 from beyond_kernel.kernel_regime.tangent_kernel import KERNELS, kernel_profile, random_feature_kernel, tangent_kernel
-from beyond_kernel.parameters import BadParameter
 
 D, NEURONS = 6, 400_000
 

@@ -116,7 +116,7 @@ def test_modules_count_that_are_imported_on_the_way(package):
     first = package()
     assert set(first.modules) == {
         "ours", "ours.cells", "ours.near", "ours.deep", "ours.deep.sea", "ours.late", "beyond_kernel",
-        "beyond_kernel.parameters",
+        "beyond_kernel.checks",
     }  # fmt: skip
     for module, change in {
         "near": ("return x", "return x + 0"), "sea": ("2 * x", "3 * x"), "late": ("LATE = 1", "LATE = 22"),
@@ -139,7 +139,7 @@ def test_a_module_that_was_edited_after_its_import_is_seen(package, tmp_path):
 def test_the_package_s_own_cells():
     found = fingerprint(learning_cell)
     assert found.name == "beyond_kernel.kernel_regime.degree_by_degree.learning_cell"
-    assert "beyond_kernel.foundations.ridge" in found.modules and "beyond_kernel.claims" not in found.modules
+    assert "beyond_kernel.foundations.learning.ridge" in found.modules and "beyond_kernel.claims" not in found.modules
     assert not [name for name in found.modules if name.split(".")[0] in ("torch", "numpy", "math")]
     assert stale_modules(found) == []
 

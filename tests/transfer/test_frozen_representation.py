@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from beyond_kernel.foundations.inputs import gaussian, generator_for
-from beyond_kernel.foundations.measures import samples_to_reach, subspace_overlap
-from beyond_kernel.foundations.samples import draw_problem
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import gaussian
+from beyond_kernel.foundations.learning.measures import samples_to_reach, subspace_overlap
+from beyond_kernel.foundations.learning.samples import draw_problem
+from beyond_kernel.random_streams import generator_for
 from beyond_kernel.transfer.frozen_representation import (
     new_head,
     paired_targets,

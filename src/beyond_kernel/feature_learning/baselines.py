@@ -2,14 +2,14 @@
 
 import torch
 
+from beyond_kernel.checks import one_of
 from beyond_kernel.feature_learning.one_step import STEP_SCALE, fit_head, no_linear_part, one_step_features
-from beyond_kernel.foundations.inputs import generator_for
-from beyond_kernel.foundations.measures import Estimate, excess_risk
-from beyond_kernel.foundations.networks import TwoLayerNetwork
-from beyond_kernel.foundations.ridge import fit_kernel_ridge
-from beyond_kernel.foundations.samples import Problem
+from beyond_kernel.foundations.learning.measures import Estimate, excess_risk
+from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
+from beyond_kernel.foundations.learning.ridge import fit_kernel_ridge
+from beyond_kernel.foundations.learning.samples import Problem
 from beyond_kernel.kernel_regime.tangent_kernel import KERNELS
-from beyond_kernel.parameters import one_of
+from beyond_kernel.random_streams import generator_for
 
 LEARNERS = ("one step", "random features", "random-feature kernel", "tangent kernel", "oracle")
 """Names of the learners, as legends and tables write them."""

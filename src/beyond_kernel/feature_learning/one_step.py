@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from beyond_kernel.foundations.networks import BLOCK, TwoLayerNetwork, symmetric_init
-from beyond_kernel.foundations.ridge import RidgeFit, fit_ridge
-from beyond_kernel.foundations.samples import Sample
-from beyond_kernel.parameters import BadParameter, matrix, real_number, vector
+from beyond_kernel.checks import BadParameter, matrix, real_number, vector
+from beyond_kernel.foundations.learning.networks import BLOCK, TwoLayerNetwork, symmetric_init
+from beyond_kernel.foundations.learning.ridge import RidgeFit, fit_ridge
+from beyond_kernel.foundations.learning.samples import Sample
 
 STEP_SCALE = 0.5
 """Default c in the step size c sqrt(d); between 0.3 and 1 served every target tried (chapter one_step)."""

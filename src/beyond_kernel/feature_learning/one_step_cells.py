@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import torch
 
+from beyond_kernel.checks import one_of
 from beyond_kernel.feature_learning.baselines import LEARNERS, one_step_risk, risk
 from beyond_kernel.feature_learning.one_step import (
     STEP_SCALE,
@@ -19,12 +20,11 @@ from beyond_kernel.feature_learning.one_step import (
     same_biases,
 )
 from beyond_kernel.feature_learning.one_step_theory import linear_correlation, population_correlation
-from beyond_kernel.foundations.inputs import generator_for
-from beyond_kernel.foundations.measures import energy_per_direction, excess_risk, subspace_overlap
-from beyond_kernel.foundations.networks import symmetric_init
-from beyond_kernel.foundations.samples import draw_problem, draw_sample
-from beyond_kernel.foundations.targets import Target, parse_target
-from beyond_kernel.parameters import one_of
+from beyond_kernel.foundations.learning.measures import energy_per_direction, excess_risk, subspace_overlap
+from beyond_kernel.foundations.learning.networks import symmetric_init
+from beyond_kernel.foundations.learning.samples import draw_problem, draw_sample
+from beyond_kernel.foundations.targets.target import Target, parse_target
+from beyond_kernel.random_streams import generator_for
 
 VARIANTS: dict[str, dict[str, Callable]] = {
     "Algorithm 1": {},

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import torch
 
-from beyond_kernel.foundations.hermite import relu_coefficients
-from beyond_kernel.foundations.inputs import gaussian, generator_for
-from beyond_kernel.foundations.targets import Target
+from beyond_kernel.foundations.inputs.laws import gaussian
+from beyond_kernel.foundations.targets.hermite import relu_coefficients
+from beyond_kernel.foundations.targets.target import Target
+from beyond_kernel.random_streams import generator_for
 
 
 def degenerate_hessian(target: Target) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from beyond_kernel.parameters import BadParameter, one_of
+from beyond_kernel.checks import BadParameter, one_of
 
 REACH = 40.0
 """Kinks are looked for in [-40, 40]; pre-activations are of order one."""

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 import xarray
 
-from beyond_kernel.foundations.harmonics import sphere_energies
-from beyond_kernel.foundations.measures import excess_risk, learnt_fractions
-from beyond_kernel.foundations.ridge import fit_kernel_ridge
-from beyond_kernel.foundations.samples import draw_problem
-from beyond_kernel.foundations.targets import Target, parse_target
+from beyond_kernel.checks import BadParameter, one_of
+from beyond_kernel.foundations.inputs.harmonics import sphere_energies
+from beyond_kernel.foundations.learning.measures import excess_risk, learnt_fractions
+from beyond_kernel.foundations.learning.ridge import fit_kernel_ridge
+from beyond_kernel.foundations.learning.samples import draw_problem
+from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.kernel_regime.learning_curve import predict_best, samples_for_risk
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, multiplicity, sphere_spectrum
 from beyond_kernel.kernel_regime.tangent_kernel import KERNELS, kernel_profile
-from beyond_kernel.parameters import BadParameter, one_of
 
 NO_ENERGY = 1e-12  # what rounding leaves in a degree that a target does not have
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import torch
 
+from beyond_kernel.checks import BadParameter, matrix, real_number
 from beyond_kernel.kernel_regime.activations import ACTIVATIONS, Activation, AnyActivation, activation_of
 from beyond_kernel.kernel_regime.dual_quadrature import HermiteSeries, hermite_series, mean_of_products
-from beyond_kernel.parameters import BadParameter, matrix, real_number
 
 BLOCK = 256
 """Rows of a Gram matrix that are computed at once, so that the intermediates stay in cache."""

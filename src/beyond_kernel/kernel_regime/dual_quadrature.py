@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from beyond_kernel.foundations.hermite import hermite_table
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.targets.hermite import hermite_table
 
 MAX_DEGREE = 400
 """Longest Hermite series; where it has not settled, pairs are integrated in two dimensions one by one."""

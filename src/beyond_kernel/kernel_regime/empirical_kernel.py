@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from beyond_kernel.foundations.inputs import gaussian, generator_for, sphere
+from beyond_kernel.checks import BadParameter, list_of, matrix, vector, whole_number
+from beyond_kernel.foundations.inputs.laws import gaussian, sphere
 from beyond_kernel.kernel_regime.activations import Activation, AnyActivation, activation_of
 from beyond_kernel.kernel_regime.dual_kernels import dual_tangent_kernel
-from beyond_kernel.parameters import BadParameter, list_of, matrix, vector, whole_number
+from beyond_kernel.random_streams import generator_for
 
 BLOCK = 256
 """Rows that are computed at once, so that the intermediates stay in cache."""

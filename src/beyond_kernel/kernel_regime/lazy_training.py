@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from beyond_kernel.foundations.networks import symmetric_init
+from beyond_kernel.checks import BadParameter, matrix, real_number, vector, whole_number
+from beyond_kernel.foundations.learning.networks import symmetric_init
 from beyond_kernel.kernel_regime.activations import Activation, Elementwise, activation_of
 from beyond_kernel.kernel_regime.empirical_kernel import empirical_tangent_kernel
-from beyond_kernel.parameters import BadParameter, matrix, real_number, vector, whole_number
 
 
 @dataclass(frozen=True)

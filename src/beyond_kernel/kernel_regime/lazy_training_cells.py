@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from beyond_kernel.foundations.inputs import gaussian, generator_for
-from beyond_kernel.foundations.measures import excess_risk
-from beyond_kernel.foundations.samples import Sample
-from beyond_kernel.foundations.targets import Target, parse_target
+from beyond_kernel.checks import BadParameter, matrix, one_of, real_number, whole_number
+from beyond_kernel.foundations.inputs.laws import gaussian
+from beyond_kernel.foundations.learning.measures import excess_risk
+from beyond_kernel.foundations.learning.samples import Sample
+from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.kernel_regime.activations import Activation, Elementwise
 from beyond_kernel.kernel_regime.lazy_training import (
     ScaledNetwork,
@@ -22,7 +23,7 @@ from beyond_kernel.kernel_regime.lazy_training import (
     tangent_fit,
 )
 from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel
-from beyond_kernel.parameters import BadParameter, matrix, one_of, real_number, whole_number
+from beyond_kernel.random_streams import generator_for
 
 STARTS = {"symmetric": symmetric_start, "independent": independent_start}
 N_TEST = 2000

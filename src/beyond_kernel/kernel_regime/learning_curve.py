@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from scipy.optimize import brentq
 
-from beyond_kernel.foundations.ridge import LEVELS
+from beyond_kernel.checks import BadParameter, real_number, vector
+from beyond_kernel.foundations.learning.ridge import LEVELS
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum
-from beyond_kernel.parameters import BadParameter, real_number, vector
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from beyond_kernel.foundations.inputs import generator_for, sphere
+from beyond_kernel.checks import BadParameter, matrix, whole_number
+from beyond_kernel.foundations.inputs.laws import sphere
 from beyond_kernel.kernel_regime.activations import AnyActivation, activation_of
 from beyond_kernel.kernel_regime.dual_kernels import dual_random_feature_kernel, dual_tangent_kernel
-from beyond_kernel.parameters import BadParameter, matrix, whole_number
+from beyond_kernel.random_streams import generator_for
 
 
 @dataclass(frozen=True)

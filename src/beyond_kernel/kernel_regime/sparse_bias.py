@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from scipy.special import ndtr, owens_t
 
-from beyond_kernel.foundations.networks import TwoLayerNetwork, symmetric_init
-from beyond_kernel.parameters import BadParameter, matrix, real_number, vector, whole_number
+from beyond_kernel.checks import BadParameter, matrix, real_number, vector, whole_number
+from beyond_kernel.foundations.learning.networks import TwoLayerNetwork, symmetric_init
 
 ROUNDING = 1e-13
 """Relative difference of two lengths up to which they count as equal, as on a sphere in float64."""

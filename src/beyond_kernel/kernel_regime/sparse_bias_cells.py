@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
-from beyond_kernel.foundations.harmonics import sphere_energies
-from beyond_kernel.foundations.inputs import generator_for, sphere
-from beyond_kernel.foundations.measures import excess_risk
-from beyond_kernel.foundations.ridge import fit_kernel_ridge
-from beyond_kernel.foundations.samples import draw_problem
-from beyond_kernel.foundations.targets import Target, parse_target
+from beyond_kernel.foundations.inputs.harmonics import sphere_energies
+from beyond_kernel.foundations.inputs.laws import sphere
+from beyond_kernel.foundations.learning.measures import excess_risk
+from beyond_kernel.foundations.learning.ridge import fit_kernel_ridge
+from beyond_kernel.foundations.learning.samples import draw_problem
+from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.kernel_regime.degree_by_degree import degrees_of
 from beyond_kernel.kernel_regime.lazy_training import stable_step
 from beyond_kernel.kernel_regime.learning_curve import predict_best
@@ -22,6 +22,7 @@ from beyond_kernel.kernel_regime.sparse_bias import (
     train_first_layer,
 )
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, sphere_spectrum
+from beyond_kernel.random_streams import generator_for
 
 
 def deviation(sampled: torch.Tensor, gram: torch.Tensor, factors: torch.Tensor, neurons: int) -> float:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 from scipy.linalg import eigh_tridiagonal
 
-from beyond_kernel.parameters import BadParameter, whole_number
+from beyond_kernel.checks import BadParameter, whole_number
 
 NODES = 400
 """Nodes of the quadrature; the rule is exact for polynomials of degree 799."""

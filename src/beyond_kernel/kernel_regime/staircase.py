@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from beyond_kernel.foundations.inputs import generator_for, sample_inputs
+from beyond_kernel.checks import BadParameter, one_of, whole_number
+from beyond_kernel.foundations.inputs.laws import sample_inputs
 from beyond_kernel.kernel_regime.activations import AnyActivation
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, multiplicity, sphere_spectrum
 from beyond_kernel.kernel_regime.tangent_kernel import KERNELS, kernel_profile, random_feature_kernel, tangent_kernel
-from beyond_kernel.parameters import BadParameter, one_of, whole_number
+from beyond_kernel.random_streams import generator_for
 
 SAMPLES_A_STEP = 4
 """A step is called resolved if n is at least this many times the number of eigenvalues up to its end."""

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import torch
 
+from beyond_kernel.checks import BadParameter, matrix, one_of, real_number, whole_number
 from beyond_kernel.kernel_regime.activations import AnyActivation, activation_of
 from beyond_kernel.kernel_regime.dual_kernels import dual_random_feature_kernel, dual_tangent_kernel
-from beyond_kernel.parameters import BadParameter, matrix, one_of, real_number, whole_number
 
 TILE = {"cpu": 256, "elsewhere": 8192}
 """Rows and columns of a Gram matrix that are computed at once. Three tiles of 256 x 256 in float64 fit in a cache of

@@ -3,7 +3,7 @@
 import importlib
 
 _PLACES = {
-    "BadParameter": "beyond_kernel.parameters",
+    "BadParameter": "beyond_kernel.checks",
     "Gap": "beyond_kernel.sweeps.datasets",
     "Plan": "beyond_kernel.sweeps.planning",
     "Store": "beyond_kernel.sweeps.store",

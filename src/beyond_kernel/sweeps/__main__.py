@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray
 
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.sweeps.results import Outcome, unpack
 from beyond_kernel.sweeps.store import Store, StoreError, Version
 

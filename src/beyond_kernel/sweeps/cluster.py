@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.sweeps.local import Cell, run_local
 from beyond_kernel.sweeps.results import DIED, Outcome
 from beyond_kernel.sweeps.worker import Job

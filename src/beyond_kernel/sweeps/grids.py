@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beyond_kernel.parameters import BadParameter
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.sweeps.fingerprints import fingerprint
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import nnls
 
-from beyond_kernel.parameters import BadParameter, real_number, whole_number
+from beyond_kernel.checks import BadParameter, real_number, whole_number
 from beyond_kernel.sweeps.grids import Grid, make_grid, text_of
 from beyond_kernel.sweeps.local import run_local
 from beyond_kernel.sweeps.results import DONE, NAN

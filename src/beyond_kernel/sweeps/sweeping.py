@@ -10,7 +10,7 @@ from typing import Any
 
 import xarray
 
-from beyond_kernel.parameters import BadParameter, one_of, real_number, whole_number
+from beyond_kernel.checks import BadParameter, one_of, real_number, whole_number
 from beyond_kernel.sweeps.datasets import Gap, SweepFailed, assemble, versions
 from beyond_kernel.sweeps.fingerprints import Fingerprint, fingerprint
 from beyond_kernel.sweeps.grids import Grid, make_grid, text_of

@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
+from beyond_kernel.checks import one_of, real_number, whole_number
 from beyond_kernel.feature_learning.baselines import kernel_risk, one_step_risk, random_network
 from beyond_kernel.feature_learning.one_step import STEP_SCALE, one_step_features
-from beyond_kernel.foundations.inputs import generator_for
-from beyond_kernel.foundations.measures import excess_risk
-from beyond_kernel.foundations.networks import TwoLayerNetwork
-from beyond_kernel.foundations.ridge import fit_ridge
-from beyond_kernel.foundations.samples import Problem, Sample, draw_matched_sample, draw_sample
-from beyond_kernel.foundations.targets import Target, parse_target
-from beyond_kernel.parameters import one_of, real_number, whole_number
+from beyond_kernel.foundations.learning.measures import excess_risk
+from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
+from beyond_kernel.foundations.learning.ridge import fit_ridge
+from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_matched_sample, draw_sample
+from beyond_kernel.foundations.targets.target import Target, parse_target
+from beyond_kernel.random_streams import generator_for
 
 LEARNERS = ("transferred", "oracle", "one step", "random-feature kernel")
 """The learners compared on the target task; the last two start from scratch."""
