@@ -1,6 +1,6 @@
 """All rules that a chapter must keep; each is a function named after what it demands.
 
-The rule ``figure_alt`` has a notebook ``broken/figure_alt.ipynb`` that breaks it and no other.
+Each has mutations of the good chapter that break it and no other, see ``chapter_mutations``.
 """
 
 from collections.abc import Iterable

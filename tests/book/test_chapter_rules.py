@@ -1,16 +1,15 @@
-"""The rules of chapters can fail: for each there is a notebook that breaks it, and nothing else."""
+"""The rules of chapters can fail: each has mutations of the good chapter that break it, and nothing else."""
 
 import pytest
-from chapter_cells import ROOT, read_notebook
+from chapter_cells import read_notebook
+from chapter_mutations import DRAWS, GOOD_CHAPTER, MUTATIONS, TOGETHER, broken
 from chapter_rules import RULES, check_chapter
+from notebook_changes import all_of, drop, insert_code, move, put, replace, take
 
-BROKEN = ROOT / "tests/book/broken"
 PROFILE = {"n", "seed", "n_seeds"}
 PROFILES = {"parameters_have_seeds": {"n", "seed"}}
-
-
-def load(name):
-    return read_notebook(BROKEN / f"{name}.ipynb")
+CASES = [(rule, mutation) for rule, mutations in MUTATIONS.items() for mutation in mutations]
+NAMES = [f"{rule}-{number}" for rule, mutations in MUTATIONS.items() for number in range(len(mutations))]
 
 
 def rules_of(faults):
@@ -18,80 +17,51 @@ def rules_of(faults):
 
 
 def test_good_chapter_passes():
-    assert check_chapter(load("good"), PROFILE) == []
+    assert check_chapter(read_notebook(GOOD_CHAPTER), PROFILE) == []
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_broken_chapter_is_rejected_by_its_rule_alone(rule):
-    assert rules_of(check_chapter(load(rule), PROFILES.get(rule, PROFILE))) == {rule}
+@pytest.mark.parametrize(("rule", "mutation"), CASES, ids=NAMES)
+def test_broken_chapter_is_rejected_by_its_rule_alone(rule, mutation):
+    assert rules_of(check_chapter(broken(mutation), PROFILES.get(rule, PROFILE))) == {rule}
 
 
-def test_each_rule_has_a_broken_chapter_and_each_broken_chapter_a_rule():
-    assert {path.stem for path in BROKEN.glob("*.ipynb")} == set(RULES) | {"good"}
+def test_each_rule_has_a_mutation_and_each_mutation_a_rule():
+    assert set(MUTATIONS) == set(RULES) and all(MUTATIONS.values())
 
 
-# Most rules can be broken in more than one way; here is the good chapter with one text replaced by another.
-OTHER_WAYS = [
-    ("title_first", "## An average of", "# An average of"),
-    ("one_question", "Like $1", "Like what? $1"),
-    ("opening_lines", "**Time:**", "Time:"),
-    ("section_order", "### Further reading", "### References"),
-    ("section_order", "## An average of Gaussian numbers", ""),
-    ("three_exercises", ":label: ex-average-1", ""),
-    ("solutions_run", ":class: dropdown", ""),
-    ("solutions_run", "{solution-start} ex-average-1", "{solution-start} ex-averages"),
-    ("verdict_cell", "ledger.verdict()", "print(ledger)"),
-    ("emit_cell", "ledger.emit()", "errors"),
-    ("parameters_are_literals", "seed = 0 ", "seed: int = 0 "),
-    ("parameters_are_explained", "# first seed, a whole number", "# seed"),
-    ("parameters_are_explained", "# numbers that are averaged, a whole number of at least 16", ""),
-    ("parameters_are_checked", "globals()", "locals()"),
-    ("parameters_are_checked", "    n_seeds=whole_number,\n", "    n_seed=whole_number,\n"),
-    ("parameters_are_kept", "draws = {s:", "for seed in seeds:\n    pass\ndraws = {s:"),
-    ("short_functions", "seeds = range", f"class Draws:{5 * chr(10)}    a = 1\nseeds = range"),
-    ("no_install", "seeds = range", "!conda install xarray\nseeds = range"),
-    ("no_install", "seeds = range", "'pip install xarray'\nseeds = range"),
-    ("no_machine_paths", '"The average settles"', '"/data/averages"'),
-    ("no_machine_paths", "Four times", "Look at /home/reader: four times"),
-    ("no_network", "import torch\n", "import urllib.request\n\nimport torch\n"),
-    ("measured_by_the_run", "measured=errors.sel(n=n).median().item()", "measured=-0.02"),
-    ("empty_words", "four times the numbers, half the size", "it is easy to see"),
-]
+@pytest.mark.parametrize(("rules", "mutation"), TOGETHER, ids=["-".join(sorted(rules)) for rules, _ in TOGETHER])
+def test_faults_that_come_together_are_all_named(rules, mutation):
+    assert rules_of(check_chapter(broken(mutation), PROFILE)) == rules
 
 
-@pytest.mark.parametrize(("rule", "old", "new"), OTHER_WAYS)
-def test_a_rule_sees_the_other_ways_to_break_it(rule, old, new):
-    notebook = load("good")
-    assert any(old in cell["source"] for cell in notebook["cells"])
-    for cell in notebook["cells"]:
-        cell["source"] = cell["source"].replace(old, new)
-    assert rule in rules_of(check_chapter(notebook, PROFILE))
-
-
-def test_measured_through_a_name_is_still_typed_in():
-    notebook = load("measured_by_the_run")
-    for cell in notebook["cells"]:
-        named = cell["source"].replace("=0.02,", "=found,")
-        cell["source"] = named.replace("ledger = ", "found = 0.02\nledger = ")
-    assert rules_of(check_chapter(notebook, PROFILE)) == {"measured_by_the_run"}
-
-
-def test_verb_without_metadata_is_a_figure_also_by_way_of_a_name():
-    for source in ("curves(errors)", "shown = curves(errors)\nshown"):
-        notebook = load("good")
-        cell = next(cell for cell in notebook["cells"] if "mystnb" in cell["metadata"])
-        cell.update(source=source, metadata={})
-        assert {"figure_caption", "figure_name", "figure_alt"} <= rules_of(check_chapter(notebook, PROFILE))
-
-
-def test_verdict_without_execution_count_is_rejected_since_nbval_would_skip_it():
-    notebook = load("good")
-    for cell in notebook["cells"]:
-        if "verdict" in cell["metadata"].get("tags", []):
-            cell["execution_count"] = None
-    assert rules_of(check_chapter(notebook, PROFILE)) == {"verdict_output"}
+def test_a_parameter_that_only_the_profile_sets_is_a_fault():
+    (fault,) = check_chapter(read_notebook(GOOD_CHAPTER), PROFILE | {"k"})
+    assert fault.startswith("parameters_match_profile: the chapter: the parameter `k` is not declared")
 
 
 def test_a_fault_names_the_cell_and_what_is_wrong():
-    (fault,) = check_chapter(load("no_execution_counts"), PROFILE)
+    (fault,) = check_chapter(broken(put("execution_count", 3, cell=DRAWS)), PROFILE)
     assert fault == "no_execution_counts: cell 6: strip the execution count (3)."
+
+
+@pytest.mark.parametrize(
+    ("mutation", "fault"),
+    [
+        (replace("no such text", "another"), "'no such text' must stand once in the notebook; it stands there 0 times"),
+        (
+            replace("draws[seed]", "draws[0]"),
+            "'draws\\[seed\\]' must stand once in the notebook; it stands there 4 times",
+        ),
+        (drop("no such cell"), "stands there 0 times"),
+        (move(DRAWS, after="no such cell"), "stands there 0 times"),
+        (insert_code("errors", after="no such cell"), "stands there 0 times"),
+        (put("metadata.tags", [], cell="no such cell"), "stands there 0 times"),
+        (take("metadata.tags", cell=DRAWS), "tags"),
+        (put("metadata.tags", ["remove-cell"], cell="ledger.emit()"), "leaves the good chapter as it is"),
+        (replace(DRAWS, DRAWS), "leaves the good chapter as it is"),
+        (all_of(), "leaves the good chapter as it is"),
+    ],
+)
+def test_a_mutation_that_changes_nothing_is_an_error(mutation, fault):
+    with pytest.raises((ValueError, KeyError), match=fault):
+        broken(mutation)

@@ -1,7 +1,8 @@
 """Every claim of a chapter has a name, a statement, a source, a test that exists, a tolerance, a reason."""
 
 import pytest
-from chapter_cells import ROOT, Chapter, chapter_names, read_chapter, read_notebook
+from chapter_cells import Chapter, chapter_names, read_chapter, read_notebook
+from chapter_mutations import GOOD_CHAPTER
 from claim_calls import claim_faults, claim_names
 
 PROMISED = {
@@ -33,7 +34,7 @@ def test_chapter_makes_the_claims_for_which_it_was_written(name):
     ("old", "new", "fault"),
     [
         ('"average_settles"', "name", "must be written out"),
-        ('source="Chebyshev 1867", ', "", "source is missing"),
+        ('source="Chebyshev 1867",', "", "source is missing"),
         ('why="three standard errors"', 'why=" "', "why is missing or empty"),
         ('test="test_good_chapter_passes"', 'test="test_of_nothing"', "there is no test test_of_nothing"),
         ("at_most=3 / n**0.5,", "", "no tolerance"),
@@ -46,7 +47,7 @@ def test_chapter_makes_the_claims_for_which_it_was_written(name):
     ],
 )
 def test_an_incomplete_claim_is_seen(old, new, fault):
-    notebook = read_notebook(ROOT / "tests/book/broken/good.ipynb")
+    notebook = read_notebook(GOOD_CHAPTER)
     # As if the good chapter were book/chapter_rules, whose test is tests/book/test_chapter_rules.py.
     replace(notebook, "averages", "chapter_rules")
     replace(notebook, "test_average_settles", "test_good_chapter_passes")

@@ -4,7 +4,8 @@ import ast
 import sys
 
 import pytest
-from chapter_cells import ROOT, Chapter, chapter_names, chapter_path, full_profile, read_notebook
+from chapter_cells import Chapter, chapter_names, chapter_path, full_profile, read_notebook
+from chapter_mutations import GOOD_CHAPTER
 from chapter_runs import run_with_limit
 
 TIME_LIMIT = 30
@@ -92,7 +93,7 @@ def sentence_faults(status, written, chapter, mentioned):
     ],
 )
 def test_a_check_that_does_not_speak_is_seen(value, check, fault, tmp_path):
-    good = (ROOT / "tests/book/broken/good.ipynb").read_text(encoding="utf-8")
+    good = GOOD_CHAPTER.read_text(encoding="utf-8")
     assert "n_seeds=whole_number" in good
     changed = good.replace("n_seeds=whole_number", f"n_seeds={check}")
     (tmp_path / "chapter.ipynb").write_text(changed, encoding="utf-8")

@@ -7,9 +7,9 @@ import time
 
 import pytest
 from chapter_cells import ROOT, chapter_names, chapter_path, read_chapter
+from chapter_mutations import GOOD_CHAPTER
 from chapter_runs import run_with_limit
 
-GOOD = ROOT / "tests/book/broken/good.ipynb"
 TIME_LIMIT = 300
 
 
@@ -29,7 +29,7 @@ def test_chapter_prints_its_committed_verdict(name):
 
 @pytest.mark.parametrize(("old", "new"), [("HOLDS", "DOES NOT HOLD"), ("", "")])
 def test_a_changed_verdict_is_seen(old, new, tmp_path):
-    notebook = json.loads(GOOD.read_text(encoding="utf-8"))
+    notebook = json.loads(GOOD_CHAPTER.read_text(encoding="utf-8"))
     for output in [output for cell in notebook["cells"] for output in cell.get("outputs", [])]:
         output["text"] = [line.replace(old, new) for line in output["text"]]
     (tmp_path / "chapter.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
