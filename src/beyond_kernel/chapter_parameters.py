@@ -4,7 +4,10 @@ import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from beyond_kernel.checks import BadParameter, nearest
+from beyond_kernel.checks import BadParameter, list_of, nearest, one_of, real_number, whole_number
+
+__all__ = ["BadParameter", "chapter_parameters", "known_parameter", "list_of", "one_of", "real_number", "whole_number"]
+"""What a chapter needs in order to check its parameters, the checks of single values among them."""
 
 
 def chapter_parameters(namespace: Mapping[str, Any], **checks: Callable[[str, Any], Any]) -> None:

@@ -1,29 +1,11 @@
-"""What all figures share: one style, and the small pieces of which the verbs of ``figures`` are made."""
+"""The one style of all figures: its settings, and the colour, marker and dashes of each method and of each line."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import matplotlib.pyplot as plt
-import numpy as np
-import xarray
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import AutoLocator, Locator, LogLocator, NullFormatter
-from scipy import stats
+from beyond_kernel.checks import BadParameter, nearest
 
-from beyond_kernel.checks import BadParameter
-
-LEARNER_STYLE = {
-    "one step": ("#0072B2", "o"),
-    "random features": ("#CC79A7", "v"),
-    "random-feature kernel": ("#E69F00", "s"),
-    "tangent kernel": ("#D55E00", "D"),
-    "oracle": ("#009E73", "^"),
-    "transferred": ("#56B4E9", "P"),
-}
-"""Colour (Okabe and Ito's palette) and marker of each learner, the same through the whole book."""
-
-CYCLE = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "v"), ("#E69F00", "D"), ("#56B4E9", "P"))
-DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 STYLE = {
     "figure.figsize": (6.6, 4.0),
     "figure.dpi": 110,
@@ -42,144 +24,185 @@ STYLE = {
     "legend.fontsize": 9,
     "lines.linewidth": 1.6,
     "lines.markersize": 5.5,
+    "lines.markeredgewidth": 1.2,
     "figure.constrained_layout.use": True,
 }
+"""Settings of matplotlib under which every figure is drawn."""
 
 
-def fitted_slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
-    """Return the least-squares slope of log y against log x and the half width of its 95 % interval.
+@dataclass(frozen=True)
+class Style:
+    """How one line looks: by marks where it was measured, by dashes where it is exact.
 
-    Points with NaN are left out; with two points the half width is infinite, with fewer the slope is NaN.
+    Attributes:
+        colour: as #RRGGBB.
+        marker: a marker of matplotlib.
+        dashes: a line style of matplotlib.
+        filled: whether the marker is filled; an open one is another mark than the filled one of its shape.
+    """
+
+    colour: str
+    marker: str | tuple[int, int, int]
+    dashes: str | tuple[int, tuple[int, ...]]
+    filled: bool = True
+
+    def marks(self, size: float = STYLE["lines.markersize"]) -> dict[str, Any]:
+        """Return the keywords of ``Axes.plot`` for colour and marker; thin shapes are drawn larger.
+
+        Args:
+            size: of a disc, in points.
+        """
+        face = self.colour if self.filled else "white"
+        across = 1.45 * size if self.marker in _THIN else size
+        return {"color": self.colour, "marker": self.marker, "markerfacecolor": face, "markersize": across}
+
+
+_BLUE, _VERMILION, _GREEN, _PINK, _ORANGE, _SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+_VIOLET, _PLUM, _INDIGO, _CRIMSON, _BROWN = "#5933CC", "#802074", "#200080", "#E60056", "#5C3A00"
+# The first six are Okabe and Ito's; orange and sky blue have less contrast on white than 3, and no other method wears
+# them. The dark five were searched for: contrast above 4, and all eleven at least 17 apart in CIELAB, also for a reader
+# without red or without green cones. Open and filled marks of one shape never share a colour.
+
+_THREE_DOTS, _FINE = (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))
+_FOUR_POINTS, _SIX_RAYS = (4, 1, 0), (6, 2, 0)
+_THIN = ("*", "+", "x", "1", _FOUR_POINTS, _SIX_RAYS)
+
+LEARNER_STYLE = {
+    "one step": Style(_BLUE, "o", "-"),
+    "random features": Style(_PINK, "v", "--"),
+    "random-feature kernel": Style(_ORANGE, "s", "-."),
+    "tangent kernel": Style(_VERMILION, "D", ":"),
+    "oracle": Style(_GREEN, "^", _THREE_DOTS),
+    "transferred": Style(_SKY, "P", _FINE),
+    "Gaussian kernel": Style(_PLUM, "s", "-", filled=False),
+    "Laplace kernel": Style(_PINK, "D", "-", filled=False),
+    "recursive features": Style(_VIOLET, "X", "-"),
+    "trained network": Style(_INDIGO, "*", "-"),
+    "quadratic model": Style(_VIOLET, ">", "--"),
+    "joint model": Style(_BLUE, "<", "--"),
+    "joint model, regularised": Style(_GREEN, "<", "-", filled=False),
+    "linear head": Style(_VIOLET, "^", "-.", filled=False),
+    "clipped head": Style(_GREEN, "v", "--", filled=False),
+    "norm stump": Style(_BLUE, "d", "-."),
+    "online SGD": Style(_VERMILION, "o", "--", filled=False),
+    "smoothed SGD": Style(_PINK, "+", "-."),
+    "reused batch": Style(_INDIGO, "x", "--"),
+    "spectral method": Style(_PLUM, _FOUR_POINTS, "--"),
+    "network SGD": Style(_GREEN, ">", "-.", filled=False),
+    "fine-tuned": Style(_INDIGO, "p", "-.", filled=False),
+    "metric kernel": Style(_VERMILION, "d", "-", filled=False),
+}
+"""Style of each method by its label, the same through the whole book."""
+
+GUEST_STYLES = (
+    Style(_CRIMSON, "p", "-"),
+    Style(_BROWN, "h", "--", filled=False),
+    Style(_CRIMSON, _SIX_RAYS, "-."),
+    Style(_BROWN, "1", ":"),
+)
+"""Styles of the learners that a reader brings, in two colours that no method wears."""
+
+LEARNER_DIMENSIONS = ("learner", "method")
+"""Names of dimensions whose values are labels of methods."""
+
+CYCLE = (
+    Style(_BLUE, "o", "-"),
+    Style(_VERMILION, "s", "--"),
+    Style(_GREEN, "^", "-."),
+    Style(_PINK, "v", ":"),
+    Style(_ORANGE, "D", _THREE_DOTS),
+    Style(_SKY, "P", _FINE),
+    Style(_INDIGO, "X", "-"),
+    Style(_CRIMSON, "*", "--"),
+    Style(_VIOLET, "<", "-."),
+    Style(_PLUM, ">", ":"),
+    Style(_BROWN, "d", _THREE_DOTS),
+)
+"""Styles by position, for lines that are no methods."""
+
+HATCHES = ("", "//", "..", "xx", "\\\\", "--", "||", "++", "oo", "**", "//..")
+"""Patterns of neighbouring bars by position."""
+
+THEORY_DASHES = ("-", "--", ":", "-.", _THREE_DOTS, (0, (9, 3)))
+LEVEL_DASHES = ("--", ":", "-.", (0, (6, 2)), _THREE_DOTS, "-")
+
+
+def style_of(label: str, own: Sequence[str] = ()) -> Style:
+    """Return the style of a method, or the guest style of one that the reader brings.
+
+    Args:
+        label: of the method.
+        own: the reader's own labels; their place in it is the place of their style in ``GUEST_STYLES``.
 
     Raises:
-        BadParameter: if a value is not above 0, for which no logarithm exists.
+        BadParameter: if neither the book nor ``own`` knows the label, with the nearest that the book knows; if
+            ``own`` is not as ``check_own`` wants it.
+
+    >>> style_of("one step").colour, style_of("one step").marker
+    ('#0072B2', 'o')
+    >>> style_of("my learner", own=["my learner"]) == GUEST_STYLES[0]
+    True
     """
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    if (x[np.isfinite(x)] <= 0).any() or (y[np.isfinite(y)] <= 0).any():
-        raise BadParameter("a slope in logarithms needs values above 0.")
-    kept = np.isfinite(x) & np.isfinite(y)
-    if kept.sum() < 2 or np.ptp(x[kept]) == 0:
-        return float("nan"), float("inf")
-    fit = stats.linregress(np.log(x[kept]), np.log(y[kept]))
-    if kept.sum() == 2:
-        return float(fit.slope), float("inf")
-    return float(fit.slope), float(stats.t.ppf(0.975, kept.sum() - 2) * fit.stderr)
+    check_own(own)
+    if label in own:
+        return GUEST_STYLES[list(own).index(label)]
+    if label not in LEARNER_STYLE:
+        raise BadParameter(
+            f"learner {str(label)!r} has no style{nearest(label, list(LEARNER_STYLE))}: it must be one of "
+            f"{'; '.join(LEARNER_STYLE)}; a learner of your own is named in own."
+        )
+    return LEARNER_STYLE[label]
 
 
-def each_line(data: xarray.DataArray, line: str | None) -> Iterator[tuple[str, str, str, xarray.DataArray]]:
-    """Yield label, colour, marker and values of each curve of ``data``; a learner keeps its colour and marker."""
-    for index, name in enumerate([None] if line is None else list(data[line].values)):
-        values = data if name is None else data.sel({line: name})
-        colour, marker = LEARNER_STYLE.get(name, CYCLE[index % len(CYCLE)])
-        label = "measured" if name is None else name if isinstance(name, str) else f"{line} = {name:g}"
-        yield label, colour, marker, values
+def styles_of(names: Sequence, line: str, own: Sequence[str] = ()) -> list[Style]:
+    """Return a style for each line of a figure: by label where the lines are methods, by position elsewhere.
 
+    Args:
+        names: values of the dimension that tells the lines apart.
+        line: name of that dimension.
+        own: the reader's own labels among the names.
 
-def draw_medians(
-    axes: Axes,
-    data: xarray.DataArray,
-    x: str,
-    band: str,
-    line: str | None,
-    note: Callable[[xarray.DataArray], str] = lambda values: "",
-) -> None:
-    """Draw each curve's median over ``band``, shaded from smallest to largest; ``note`` adds words to its label."""
-    for label, colour, marker, values in each_line(data, line):
-        values = values.dropna(x, how="all")  # a learner that was not run everywhere keeps a connected line
-        across = np.asarray(values[x], dtype=float)
-        axes.fill_between(across, values.min(band), values.max(band), color=colour, alpha=0.18, lw=0)
-        axes.plot(across, values.median(band), color=colour, marker=marker, label=label + note(values))
-
-
-def draw_predictions(axes: Axes, data: xarray.DataArray, line: str | None, predicted: Mapping | None) -> None:
-    """Draw a thin dashed line in the colour of its curve for each predicted value of ``line``."""
-    names = [] if line is None else list(data[line].values)
-    for name, (_, colour, _, _) in zip(names, each_line(data, line), strict=False):
-        if predicted and name in predicted:
-            axes.plot(*predicted[name], color=colour, lw=1.1, ls="--", zorder=3)
-    if predicted:
-        axes.plot([], [], color="#333333", lw=1.1, ls="--", label="predicted")
-
-
-def check_predicted(data: xarray.DataArray, line: str | None, predicted: Mapping | None) -> None:
-    """Refuse predictions for a curve that is not there."""
-    names = [] if line is None else list(data[line].values)
-    for name in predicted or {}:
-        if name not in names:
-            raise BadParameter(f"predicted names {name!r}: it must be one of {', '.join(map(str, names))}.")
-
-
-def luminance_ink(colour: tuple[float, float, float, float]) -> str:
-    """Return black or white, whichever is legible on a colour."""
-    red, green, blue = colour[:3]
-    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
-
-
-def slope_note(values: xarray.DataArray, x: str, band: str) -> str:
-    """Return the fitted slope of a curve with its interval, as words for the legend."""
-    stacked = values.transpose(x, band)
-    across = np.repeat(np.asarray(stacked[x], dtype=float), stacked.sizes[band])
-    slope, half_width = fitted_slope(across, np.asarray(stacked).ravel())
-    if np.isnan(slope):
-        return ": no slope"
-    return f": slope {slope:.2f}" + (f" ± {half_width:.2f}" if np.isfinite(half_width) else "")
-
-
-def reference_lines(axes: Axes, theory: Mapping | None, levels: Mapping | None) -> None:
-    """Draw theory as thin dark lines and levels as dashed horizontal ones."""
-    for (label, (across, up)), dashes in zip((theory or {}).items(), ("-", "--", ":", "-.") * 4, strict=False):
-        axes.plot(across, up, color="#333333", lw=1.0, ls=dashes, label=label, zorder=1)
-    for (label, height), dashes in zip((levels or {}).items(), ("--", ":", "-.", (0, (6, 2))) * 4, strict=False):
-        axes.axhline(height, color="#777777", lw=1.0, ls=dashes, label=label, zorder=1)
-
-
-def label_axes(
-    axes: Axes,
-    title: str,
-    xlabel: str,
-    ylabel: str,
-    log: str,
-    ylim: tuple[float, float] | None,
-    places: Sequence[float] = (),
-) -> None:
-    """Set title, axis labels, logarithmic axes with plain numbers, and ticks at the few ``places`` that were run."""
-    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    for letter in set(log):
-        axes.set(**{f"{letter}scale": "log"})
-    if ylim is not None:
-        axes.set_ylim(*ylim)
-    for letter, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
-        if letter in log:
-            axis.set_major_locator(_log_ticks(*axis.get_view_interval()))
-            axis.set_major_formatter("{x:g}")
-            axis.set_minor_formatter(NullFormatter())
-    if "x" in log and 1 < len(places) <= 12:
-        axes.set_xticks(places, minor=False)
-
-
-def _log_ticks(low: float, high: float) -> Locator:
-    """Return the coarsest ticks of a logarithmic axis that put three labels or more between ``low`` and ``high``.
-
-    Powers of ten, or those with 3, with 2 and 5, or with all digits between them; within less than a factor of about
-    two the ticks of a linear axis.
+    Raises:
+        BadParameter: if a method has no style or stands twice, there are more lines than styles, or ``own`` names
+            what is not there.
     """
-    low, high = sorted((low, high))
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    for digits in ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), tuple(map(float, range(1, 10)))):
-        ticks = np.multiply.outer(decades, digits)
-        if np.count_nonzero((ticks >= low) & (ticks <= high)) >= 3:
-            return LogLocator(subs=digits)
-    return AutoLocator()
+    check_own(own)
+    if line not in LEARNER_DIMENSIONS:
+        if own:
+            raise BadParameter(f"own names {own[0]!r}: the lines of this figure are no methods but values of {line!r}.")
+        return by_position(line, names, CYCLE)
+    if missing := [name for name in own if name not in names]:
+        raise BadParameter(f"own names {missing[0]!r}: it must be one of {', '.join(map(str, names))}.")
+    if len(set(names)) < len(names):
+        raise BadParameter(f"{line} = {', '.join(map(str, names))}: each needs a label of its own.")
+    return [style_of(name, own) for name in names]
 
 
-def check_dimensions(data: xarray.DataArray, *names: str | None) -> None:
-    """Refuse data whose dimensions are not exactly those that are named."""
-    wanted = {name for name in names if name is not None}
-    if set(data.dims) != wanted:
-        raise BadParameter(f"data has dimensions {tuple(data.dims)}: the figure needs exactly {tuple(sorted(wanted))}.")
+def check_own(own: Sequence[str]) -> None:
+    """Refuse labels of a reader's own learners that are no list, too many, twice the same, or those of the book.
+
+    Args:
+        own: labels, as many as there are guest styles or fewer.
+
+    Raises:
+        BadParameter: if they are not as wanted.
+    """
+    if not isinstance(own, list | tuple) or not all(isinstance(name, str) for name in own):
+        raise BadParameter(f"own = {own!r} is not accepted: it must be a list of names.")
+    if len(own) > len(GUEST_STYLES):
+        raise BadParameter(f"own has {len(own)} names: there are {len(GUEST_STYLES)} styles for learners of your own.")
+    if twice := [name for name in own if own.count(name) > 1]:
+        raise BadParameter(f"own names {twice[0]!r} twice: each needs a name of its own.")
+    if taken := [name for name in own if name in LEARNER_STYLE]:
+        raise BadParameter(f"own names {taken[0]!r}: that is the label of a method of the book, choose another.")
 
 
-def finished(figure: Figure) -> Figure:
-    """Return the figure, closed, so that the notebook shows it once."""
-    plt.close(figure)  # the notebook shows the returned figure, once
-    return figure
+def by_position(what: str, names: Sequence, styles: Sequence) -> list:
+    """Return one of ``styles`` for each name, in order.
+
+    Raises:
+        BadParameter: if there are more names than styles; none is used twice.
+    """
+    if len(names) > len(styles):
+        raise BadParameter(f"{what} has {len(names)} values: a figure tells at most {len(styles)} of them apart.")
+    return list(styles[: len(names)])

@@ -1,29 +1,28 @@
 """A small plotting vocabulary in one style; words and lines mean the same in all verbs as in ``curves``."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray
 from matplotlib.figure import Figure
 
-from beyond_kernel.figure_style import (
-    CYCLE,
-    DASHES,
-    STYLE,
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.figure_pieces import (
     check_dimensions,
-    check_predicted,
+    check_names,
+    check_references,
     draw_medians,
     draw_predictions,
-    each_line,
-    finished,
+    draw_slopes,
     fitted_slope,
-    label_axes,
+    lines_of,
     luminance_ink,
+    panel,
     reference_lines,
     slope_note,
 )
+from beyond_kernel.figure_style import CYCLE, HATCHES, STYLE, by_position
 
 __all__ = ["bars", "curves", "fitted_slope", "heatmap", "lines", "neurons", "scaling", "spectrum"]
 
@@ -42,6 +41,7 @@ def curves(
     predicted: Mapping[str | int | float, tuple[Sequence[float], Sequence[float]]] | None = None,
     log: str = "x",
     ylim: tuple[float, float] | None = None,
+    own: Sequence[str] = (),
 ) -> Figure:
     """Draw one marked curve per value of ``line``: median over ``band``, shaded from its smallest to its largest value.
 
@@ -49,7 +49,7 @@ def curves(
         data: values with the dimensions ``x``, ``band`` and, if given, ``line``.
         x: dimension on the horizontal axis.
         band: dimension of repetitions, usually the seed.
-        line: dimension that tells the curves apart; names of learners keep their colour and marker.
+        line: dimension that tells the curves apart; methods (dimension ``learner`` or ``method``) keep their style.
         title: the finding.
         xlabel: symbol and words.
         ylabel: symbol and words.
@@ -58,20 +58,21 @@ def curves(
         predicted: a dashed line in the colour of its curve, by value of ``line``, as (horizontal, vertical) values.
         log: "", "x", "y" or "xy".
         ylim: vertical range.
+        own: learners of your own among the lines; each gets a guest style, in this order.
 
     Raises:
-        BadParameter: if a dimension is missing or left over.
+        BadParameter: if a dimension is missing or left over, a method has no style, there are more lines than styles,
+            or ``predicted`` or ``own`` names what is not there.
     """
     check_dimensions(data, x, band, line)
-    check_predicted(data, line, predicted)
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots()
-        draw_medians(axes, data, x, band, line)
-        draw_predictions(axes, data, line, predicted)
+    drawn = lines_of(data, line, own)
+    check_names("predicted", predicted, drawn)
+    check_references(theory, levels)
+    with panel(title, xlabel, ylabel, log=log, ylim=ylim, places=data[x].values) as axes:
+        draw_medians(axes, drawn, x, band)
+        draw_predictions(axes, drawn, predicted)
         reference_lines(axes, theory, levels)
-        label_axes(axes, title, xlabel, ylabel, log, ylim, data[x].values)
-        axes.legend()
-        return finished(figure)
+    return axes.figure
 
 
 def lines(
@@ -86,6 +87,7 @@ def lines(
     levels: Mapping[str, float] | None = None,
     log: str = "",
     ylim: tuple[float, float] | None = None,
+    own: Sequence[str] = (),
 ) -> Figure:
     """Draw exact curves, without marks and without a band, one per value of ``line``.
 
@@ -93,21 +95,19 @@ def lines(
         data: values with the dimensions ``x`` and, if given, ``line``.
         x: dimension on the horizontal axis.
         line: dimension that tells the curves apart, by colour and dashes.
-        title, xlabel, ylabel, theory, levels, log, ylim: as in ``curves``.
+        title, xlabel, ylabel, theory, levels, log, ylim, own: as in ``curves``.
 
     Raises:
-        BadParameter: if a dimension is missing or left over.
+        BadParameter: as ``curves``.
     """
     check_dimensions(data, x, line)
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots()
-        for (label, colour, _, values), dashes in zip(each_line(data, line), cycle(DASHES), strict=False):
-            axes.plot(values[x], values, color=colour, ls=dashes, label=None if line is None else label)
+    drawn = lines_of(data, line, own)
+    check_references(theory, levels)
+    with panel(title, xlabel, ylabel, log=log, ylim=ylim) as axes:
+        for _, label, style, values in drawn:
+            axes.plot(values[x], values, color=style.colour, ls=style.dashes, label=None if line is None else label)
         reference_lines(axes, theory, levels)
-        label_axes(axes, title, xlabel, ylabel, log, ylim)
-        if line is not None or theory or levels:
-            axes.legend()
-        return finished(figure)
+    return axes.figure
 
 
 def spectrum(
@@ -119,6 +119,7 @@ def spectrum(
     title: str,
     xlabel: str,
     ylabel: str,
+    own: Sequence[str] = (),
 ) -> Figure:
     """Draw eigenvalues by rank on logarithmic axes, as dots, with predictions as thin lines.
 
@@ -127,20 +128,20 @@ def spectrum(
         index: dimension of the ranks; its first value stands at rank 1.
         line: dimension that tells several spectra apart.
         predicted: thin lines by label, each as (ranks, values).
+        title, xlabel, ylabel, own: as in ``curves``.
 
     Raises:
-        BadParameter: if a dimension is missing or left over.
+        BadParameter: as ``curves``.
     """
     check_dimensions(data, index, line)
+    drawn = lines_of(data, line, own)
+    check_references(predicted, None)
     ranks = np.arange(1, data.sizes[index] + 1)
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots()
-        for label, colour, marker, values in each_line(data, line):
-            axes.plot(ranks, values, color=colour, marker=marker, ms=3, ls="", alpha=0.7, label=label)
+    with panel(title, xlabel, ylabel, log="xy") as axes:
+        for _, label, style, values in drawn:
+            axes.plot(ranks, values, **style.marks(3), ls="", alpha=0.7, label=label)
         reference_lines(axes, predicted, None)
-        label_axes(axes, title, xlabel, ylabel, "xy", None)
-        axes.legend()
-        return finished(figure)
+    return axes.figure
 
 
 def heatmap(
@@ -169,17 +170,16 @@ def heatmap(
     values = np.asarray(data.transpose(y, x), dtype=float)
     reach = float(np.nanmax(np.abs(values)))
     low, high = (-reach, reach) if diverging else (float(np.nanmin(values)), float(np.nanmax(values)))
-    with plt.rc_context(STYLE | {"axes.grid": False}):
-        figure, axes = plt.subplots()
+    with panel(title, xlabel, ylabel) as axes:
+        axes.grid(False)
         image = axes.imshow(values, cmap="PuOr" if diverging else "cividis", vmin=low, vmax=high, aspect="auto")
         axes.set_xticks(range(values.shape[1]), [str(value) for value in data[x].values])
         axes.set_yticks(range(values.shape[0]), [str(value) for value in data[y].values])
         for (row, column), value in np.ndenumerate(values if values.size <= 80 else np.empty((0, 0))):
             ink = luminance_ink(image.cmap(image.norm(value)))
             axes.text(column, row, f"{value:.2g}", ha="center", va="center", color=ink, fontsize=8)
-        figure.colorbar(image, label=label)
-        axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
-        return finished(figure)
+        axes.figure.colorbar(image, label=label)
+    return axes.figure
 
 
 def scaling(
@@ -191,36 +191,28 @@ def scaling(
     title: str,
     xlabel: str,
     ylabel: str,
-    slopes: Mapping[str, float] | None = None,
+    slopes: Mapping[str | int | float, float] | None = None,
+    own: Sequence[str] = (),
 ) -> Figure:
     """Draw a log-log figure whose legend carries the fitted slope of each curve with its 95 % interval.
 
     Args:
         data: positive values with the dimensions ``x``, ``band`` and, if given, ``line``; NaN where there is none.
         x: dimension on the horizontal axis, positive.
-        band: dimension of repetitions.
-        line: dimension that tells the curves apart.
-        title: the finding.
-        xlabel: symbol and words.
-        ylabel: symbol and words.
-        slopes: predicted slope by value of ``line``, drawn as a thin line through the middle of that curve.
+        slopes: predicted slope by value of ``line``, drawn as a thin line through the middle of that curve; without
+            ``line`` the one curve is called "".
+        band, line, title, xlabel, ylabel, own: as in ``curves``.
 
     Raises:
-        BadParameter: if a dimension is missing or left over.
+        BadParameter: as ``curves``; if ``slopes`` names what is not there.
     """
     check_dimensions(data, x, band, line)
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots()
-        draw_medians(axes, data, x, band, line, note=lambda values: slope_note(values, x, band))
-        for name, slope in (slopes or {}).items():
-            middle = (data.sel({line: name}) if line else data).median(band).dropna(x)
-            if middle.size:
-                across = np.asarray(middle[x], dtype=float)
-                anchor = np.exp(np.log(np.asarray(middle)).mean() - slope * np.log(across).mean())
-                axes.plot(across, anchor * across**slope, color="#555555", lw=0.9, ls="-", zorder=1)
-        label_axes(axes, title, xlabel, ylabel, "xy", None, data[x].values)
-        axes.legend()
-        return finished(figure)
+    drawn = lines_of(data, line, own)
+    check_names("slopes", slopes, drawn)
+    with panel(title, xlabel, ylabel, log="xy", places=data[x].values) as axes:
+        draw_medians(axes, drawn, x, band, note=lambda values: slope_note(values, x, band))
+        draw_slopes(axes, drawn, x, band, slopes)
+    return axes.figure
 
 
 def bars(
@@ -234,6 +226,7 @@ def bars(
     ylabel: str,
     levels: Mapping[str, float] | None = None,
     log: str = "",
+    own: Sequence[str] = (),
 ) -> Figure:
     """Draw bars of the median over ``band`` with whiskers from the smallest to the largest value.
 
@@ -241,40 +234,33 @@ def bars(
         data: values with the dimensions ``x``, ``band`` and, if given, ``group``.
         x: dimension of the bars.
         band: dimension of repetitions.
-        group: dimension of neighbouring bars, told apart by colour and hatch.
-        title: the finding.
-        xlabel: words.
-        ylabel: symbol and words.
+        group: dimension of neighbouring bars, told apart by colour and hatch; methods keep their colour.
         levels: dashed horizontal lines by label.
         log: "" or "y".
+        title, xlabel, ylabel, own: as in ``curves``.
 
     Raises:
-        BadParameter: if a dimension is missing or left over.
+        BadParameter: as ``curves``; if there are more groups than hatches.
     """
     check_dimensions(data, x, band, group)
-    names = [None] if group is None else list(data[group].values)
-    places = np.arange(data.sizes[x])
-    width = 0.8 / len(names)
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots()
-        for index, name in enumerate(names):
-            values = data if name is None else data.sel({group: name})
+    drawn = lines_of(data, group, own)
+    hatches = by_position(group or "data", drawn, HATCHES)
+    check_references(None, levels)
+    places, width = np.arange(data.sizes[x]), 0.8 / len(drawn)
+    with panel(title, xlabel, ylabel, log=log) as axes:
+        for index, ((name, _, style, values), hatch) in enumerate(zip(drawn, hatches, strict=True)):
             middle = values.median(band)
             spread = np.abs(np.stack([values.min(band) - middle, values.max(band) - middle]))
-            colour, hatch = CYCLE[index % len(CYCLE)][0], ("", "//", "..", "xx")[index % 4]
-            where = places + (index - (len(names) - 1) / 2) * width
+            where = places + (index - (len(drawn) - 1) / 2) * width
             axes.bar(
-                where, middle, 0.92 * width, yerr=spread, color=colour, hatch=hatch, edgecolor="white",
-                error_kw={"lw": 1.1, "capsize": 3}, label=name,
+                where, middle, 0.92 * width, yerr=spread, color=style.colour, hatch=hatch, edgecolor="white",
+                error_kw={"lw": 1.1, "capsize": 3}, label=None if group is None else name,
             )  # fmt: skip
         axes.set_xticks(places, [str(value) for value in data[x].values])
         axes.grid(axis="x", visible=False)
         axes.set_axisbelow(True)
         reference_lines(axes, None, levels)
-        label_axes(axes, title, xlabel, ylabel, log, None)
-        if group is not None or levels:
-            axes.legend()
-        return finished(figure)
+    return axes.figure
 
 
 def neurons(
@@ -287,14 +273,21 @@ def neurons(
         title: the finding.
         xlabel: symbol and words.
         ylabel: symbol and words.
+
+    Raises:
+        BadParameter: if there is no panel, or there are more than styles.
     """
+    if not points:
+        raise BadParameter("points has no panel: it must name at least one.")
+    styles = by_position("points", points, CYCLE)
     with plt.rc_context(STYLE):
         figure, panels = plt.subplots(1, len(points), squeeze=False, sharex=True, sharey=True, figsize=(6.6, 3.6))
-        for axes, (name, (across, up)), style in zip(panels[0], points.items(), CYCLE, strict=False):
-            axes.scatter(across, up, s=14, color=style[0], marker=style[1], alpha=0.6, linewidths=0)
+        for axes, (name, (across, up)), style in zip(panels[0], points.items(), styles, strict=True):
+            axes.scatter(across, up, s=14, color=style.colour, marker=style.marker, alpha=0.6, linewidths=0)
             axes.set_aspect("equal")
             axes.set_title(name, fontweight="normal", fontsize=10)
             axes.set_xlabel(xlabel)
         panels[0][0].set_ylabel(ylabel)
         figure.suptitle(title, fontsize=11, fontweight="bold", x=0.02, ha="left")
-        return finished(figure)
+        plt.close(figure)  # the notebook shows the returned figure, once
+        return figure

@@ -24,7 +24,7 @@ def generator_for(seed: int, *labels: int | float | str) -> torch.Generator:
     """
     whole_number("seed", seed, least=0)
     digest = hashlib.sha256("".join(_encoded(item) for item in (seed, *labels)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
+    return torch.Generator(device="cpu").manual_seed(int.from_bytes(digest[:4], "big"))
 
 
 def _encoded(label: int | float | str) -> str:

@@ -1,6 +1,7 @@
 """Show the code of the package in a chapter, so that a page never carries a second copy of it."""
 
 import inspect
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ def show_source(*functions: Callable) -> Any:
 
 
 def _without_docstring(function: Callable) -> str:
-    source, docstring = inspect.getsource(function).rstrip(), function.__doc__
+    source, docstring = textwrap.dedent(inspect.getsource(function)).rstrip(), function.__doc__
     if docstring is None:
         return source
     start = source.index('"""')

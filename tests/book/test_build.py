@@ -10,59 +10,7 @@ import plan
 import psutil
 import pytest
 import runs
-import yaml
-
-CLAIM = {
-    "id": "{idea}/it_runs", "statement": "It runs.", "source": "measured here", "test": "test_it",
-    "predicted": 1.0, "measured": 1.0, "spread": "", "tolerance": "at least 1", "why": "it is exact",
-    "holds": True, "outside": "",
-}  # fmt: skip
-EMIT = """from IPython.display import display
-display({{'application/vnd.beyond-kernel.claims+json': [{claim!r}]}}, raw=True)"""
-
-
-class Repository:
-    """A book of tiny chapters in a folder of its own; their code never imports anything slow."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.write("src/package/module.py", "answer = 42\n")
-        self.write("constraints.txt", "numpy==2.0\n")
-        self.names: list[str] = []
-        self.full: dict[str, dict] = {}
-
-    def write(self, path: str, text: str) -> Path:
-        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / path).write_text(text, encoding="utf-8")
-        return self.root / path
-
-    def chapter(self, name: str, *sources: str, **full: object) -> None:
-        part, idea = name.split("/")
-        claim = {key: value.format(idea=idea) if key == "id" else value for key, value in CLAIM.items()}
-        cells = [
-            nbformat.v4.new_markdown_cell(f"# On {idea}", id="title"),
-            nbformat.v4.new_code_cell("d = 3  # a size\nseed = 0  # any", id="p", metadata={"tags": ["parameters"]}),
-            *[nbformat.v4.new_code_cell(source, id=f"c{i}") for i, source in enumerate(sources)],
-            nbformat.v4.new_code_cell(EMIT.format(claim=claim), id="emit"),
-        ]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
-        self.write(f"chapters/{name}.ipynb", nbformat.writes(notebook))
-        self.write(f"tests/{part}/test_{idea}.py", "def test_it(): ...\n")
-        self.names = list(dict.fromkeys([*self.names, name]))
-        self.full[name] = full or {"d": 4, "seed": 1}
-        toc = {"format": "jb-book", "root": "book/index", "parts": [{"chapters": [
-            {"file": f"chapters/{name}"} for name in self.names]}]}  # fmt: skip
-        self.write("_toc.yml", yaml.safe_dump(toc))
-        profiles = {"timeout_minutes": {"quick": 2, "full": 2}, "full": self.full}
-        self.write("book/profiles.yml", yaml.safe_dump(profiles))
-
-    def plan(self, name: str, profile: str = "full", **settings: object) -> plan.Run:
-        return plan.plan_run(self.root, profile, name, settings, None)
-
-    def build(self, *arguments: str) -> int:
-        return build.main(list(arguments), self.root)
-
+from tiny_book import Repository
 
 @pytest.fixture
 def book(tmp_path):
@@ -71,60 +19,15 @@ def book(tmp_path):
         process.kill()
 
 
-def key(book: Repository) -> str:
-    return book.plan("part/idea").key
-
-
-CHANGES = {
-    "the notebook": lambda book: book.chapter("part/idea", "print(1)"),
-    "a parameter": lambda book: book.chapter("part/idea", d=5, seed=1),
-    "a module": lambda book: book.write("src/package/module.py", "answer = 43\n"),
-    "a new module": lambda book: book.write("src/package/other.py", ""),
-    "a module's name": lambda book: (book.root / "src/package/module.py").rename(book.root / "src/package/b.py"),
-    "the constraints": lambda book: book.write("constraints.txt", "numpy==2.1\n"),
-}
-NO_CHANGES = {
-    "another chapter": lambda book: book.chapter("part/other", "print(1)"),
-    "a page": lambda book: book.write("book/index.md", "# Title"),
-    "a test": lambda book: book.write("tests/part/test_idea.py", "def test_it(): assert True\n"),
-    "Python's cache": lambda book: book.write("src/package/__pycache__/module.pyc", "x"),
-    "what pip leaves": lambda book: book.write("src/package.egg-info/PKG-INFO", "x"),
-    "a stored output": lambda book: store_output(book.root / "chapters/part/idea.ipynb"),
-}
-
-
-def store_output(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text="seen")]
-    notebook.cells[-1].execution_count = 7
-    nbformat.write(notebook, path)
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_the_key_of_a_run_changes_with_whatever_decides_its_outcome(book, change):
-    book.chapter("part/idea")
-    before = key(book)
-    CHANGES[change](book)
-    assert key(book) != before
-
-
-@pytest.mark.parametrize("change", NO_CHANGES)
-def test_the_key_of_a_run_changes_with_nothing_else(book, change):
-    book.chapter("part/idea")
-    before = key(book)
-    NO_CHANGES[change](book)
-    assert key(book) == before
-
-
 def test_a_chapter_is_run_once_and_again_only_after_a_change(book, capsys):
-    book.chapter("part/idea", "print(d, seed)")
+    book.chapter("part/idea", "print(d, seed)", "def later():\n    import package.module")
     assert book.build("--no-site") == 0
     assert "1 of 1 chapters run" in capsys.readouterr().out
     executed = nbformat.read(book.plan("part/idea").output, as_version=4)
     assert executed.cells[3].outputs[0].text == "4 1\n"  # the full profile, not the notebook's 3 and 0
     assert book.build("--no-site") == 0
     assert "0 of 1 chapters run" in capsys.readouterr().out
-    CHANGES["a module"](book)
+    book.write("src/package/module.py", "answer = 43\n")
     assert runs.record(book.plan("part/idea")) is None
 
 

@@ -1,4 +1,4 @@
-"""Imports point one way, src <- tests and src <- chapters <- book; modules and functions stay small."""
+"""Imports point one way, src <- tests and src <- chapters <- book; modules stay small and keep to their rooms."""
 
 import ast
 import re
@@ -11,7 +11,14 @@ import pytest
 from chapter_cells import ROOT, chapter_names, read_chapter
 
 PACKAGE = ROOT / "src/beyond_kernel"
-PARTS = ("foundations", "kernel_regime", "escaping_the_kernel", "feature_learning", "transfer")
+PARTS = ("foundations", "kernel_regime", "escaping_the_kernel", "feature_learning", "transfer", "which_method_wins")
+ROOMS = {
+    "targets": {"targets"},
+    "inputs": {"targets", "inputs"},
+    "exponents": {"targets", "inputs", "exponents"},
+    "learning": {"targets", "inputs", "learning"},
+}
+"""What each room of the foundations knows of."""
 CHAPTERS_MAY_IMPORT = {"beyond_kernel", "torch", "numpy", "scipy", "xarray", "matplotlib", "IPython"}
 OUTSIDE_SRC = {"chapters", "book", "tests"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
@@ -58,9 +65,19 @@ def package_faults(tree: ast.AST, needed: Set[str]) -> list[str]:
 def backward_imports(part: str, tree: ast.AST) -> list[str]:
     """Return the imports of a later part; ``part`` is empty for the modules that serve every chapter."""
     earlier = PARTS[: PARTS.index(part) + 1] if part else ()
+    return [name for name in _inner(tree, 1) if name in PARTS and name not in earlier]
+
+
+def strange_rooms(room: str, tree: ast.AST) -> list[str]:
+    """Return the rooms of the foundations that a room imports and does not know of."""
+    return [name for name in _inner(tree, 2) if name in ROOMS and name not in ROOMS[room]]
+
+
+def _inner(tree: ast.AST, depth: int) -> list[str]:
+    """Return the names at a depth below the package of what is imported from it; rooms lie in the foundations."""
     found = [module.split(".") for module, _ in imports(tree)]
-    inner = [module[1] for module in found if module[0] == "beyond_kernel" and len(module) > 1]
-    return [name for name in inner if name in PARTS and name not in earlier]
+    above = ["beyond_kernel", "foundations"][:depth]
+    return [module[depth] for module in found if module[:depth] == above and len(module) > depth]
 
 
 def too_long(source: str) -> list[str]:
@@ -80,9 +97,17 @@ def test_package_imports_only_what_it_declares(path):
 
 @pytest.mark.parametrize("path", python_files("src"), ids=name_of)
 def test_parts_build_on_earlier_parts_only(path):
-    folder = path.parent.name
+    part = path.relative_to(PACKAGE).parts[0]
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert backward_imports(folder if folder in PARTS else "", tree) == []
+    assert backward_imports(part if part in PARTS else "", tree) == []
+
+
+@pytest.mark.parametrize("path", python_files("src/beyond_kernel/foundations"), ids=name_of)
+def test_the_foundations_are_four_rooms_that_keep_to_themselves(path):
+    room, *inside = path.relative_to(PACKAGE / "foundations").parts
+    assert (room, inside) == ("__init__.py", []) or (room in ROOMS and len(inside) == 1)
+    if inside:
+        assert strange_rooms(room, ast.parse(path.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize("name", chapter_names())
@@ -111,36 +136,70 @@ def test_modules_are_short_and_named_after_an_idea(path):
     assert too_long(path.read_text(encoding="utf-8")) == []
 
 
+def mirrored(path: Path) -> Path:
+    """Return the folder of the tests of a module."""
+    return ROOT / "tests" / path.parent.relative_to(PACKAGE)
+
+
 def has_test(path: Path) -> bool:
-    return (ROOT / "tests" / path.parent.name / f"test_{path.name}").is_file()
+    return (mirrored(path) / f"test_{path.name}").is_file()
 
 
 def pieces(path: Path) -> set[Path]:
-    """Return the modules of the same part that a module imports."""
+    """Return the modules of the same folder that a module imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    modules = {tuple(module.split(".")[:3]) for module, _ in imports(tree)}
-    prefix = ("beyond_kernel", path.parent.name)
+    prefix = ("beyond_kernel", *path.parent.relative_to(PACKAGE).parts)
+    modules = {tuple(module.split(".")[: len(prefix) + 1]) for module, _ in imports(tree)}
     return {other for other in path.parent.glob("*.py") if (*prefix, other.stem) in modules}
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if (PACKAGE / part).is_dir()])
-def test_each_idea_has_its_test_at_the_same_path(part):
-    """A module without one is a piece of another module of its part, whose test reaches it."""
-    reached = {path for path in (PACKAGE / part).glob("*.py") if has_test(path)}
+FOLDERS = sorted({path.parent for part in PARTS for path in (PACKAGE / part).rglob("[!_]*.py")})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(PACKAGE).as_posix())
+def test_each_idea_has_its_test_at_the_same_path(folder):
+    """A module without one is a piece of another module of its folder, whose test reaches it."""
+    reached = {path for path in folder.glob("*.py") if has_test(path)}
     while more := {piece for path in reached for piece in pieces(path)} - reached:
         reached |= more
-    missing = set((PACKAGE / part).glob("[!_]*.py")) - reached
-    assert not missing, f"tests/{part}/ lacks test_ files for {sorted(path.name for path in missing)}"
+    missing = set(folder.glob("[!_]*.py")) - reached
+    assert not missing, f"{folder.relative_to(PACKAGE)} lacks test_ files for {sorted(path.name for path in missing)}"
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_each_test_of_a_part_has_its_idea_at_the_same_path(part):
-    for path in (ROOT / "tests" / part).glob("test_*.py"):
+    for path in (ROOT / "tests" / part).rglob("test_*.py"):
         words = path.stem.removeprefix("test_").split("_")  # a long file may be split: test_idea_subject.py
         ideas = ["_".join(words[:k]) for k in range(1, len(words) + 1)]
-        places = [PACKAGE / part / f"{idea}.py" for idea in ideas]
-        places += [ROOT / "chapters" / part / f"{idea}.ipynb" for idea in ideas]
-        assert any(place.is_file() for place in places), f"there is no {part}/{ideas[-1]} to be tested"
+        inside = path.parent.relative_to(ROOT / "tests")
+        places = [PACKAGE / inside / f"{idea}.py" for idea in ideas]
+        places += [ROOT / "chapters" / inside / f"{idea}.ipynb" for idea in ideas]
+        assert any(place.is_file() for place in places), f"there is no {inside}/{ideas[-1]} to be tested"
+
+
+def cells_of(path: Path) -> list[ast.FunctionDef]:
+    """Return the functions of a module that are named as cells."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.endswith("_cell")]
+
+
+def cell_faults(cell: ast.FunctionDef) -> list[str]:
+    """Return what is wrong with the signature of a cell."""
+    arguments = cell.args
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    faults = ["takes *args or **kwargs"] if arguments.vararg or arguments.kwarg else []
+    faults += [] if names and names[-1] == "seed" else ["does not end in seed"]
+    return faults + ([] if "device" in names else ["takes no device"])
+
+
+def test_cells_stand_in_modules_of_their_own_and_exist_once():
+    cells = {path: cells_of(path) for path in python_files("src")}
+    names = [cell.name for found in cells.values() for cell in found]
+    assert len(names) > 20 and sorted(names) == sorted(set(names))
+    outside = [name_of(path) for path, found in cells.items() if found and not path.stem.endswith("_cells")]
+    assert outside == []
+    faults = {cell.name: cell_faults(cell) for found in cells.values() for cell in found if cell_faults(cell)}
+    assert faults == {}
 
 
 def test_the_checks_see_what_they_forbid():
@@ -155,6 +214,13 @@ def test_the_checks_see_what_they_forbid():
         later = ast.parse(code)
         assert backward_imports("kernel_regime", later) == backward_imports("", later) == ["transfer"]
         assert backward_imports("transfer", later) == []
+    room = ast.parse("from beyond_kernel.foundations.learning.samples import Sample")
+    assert strange_rooms("exponents", room) == ["learning"] and strange_rooms("learning", room) == []
+    assert strange_rooms("targets", ast.parse("from beyond_kernel.foundations import inputs")) == ["inputs"]
+    (bad,) = ast.parse("def a_cell(d, seed, device, **more): pass").body
+    assert cell_faults(bad) == ["takes *args or **kwargs", "does not end in seed"]
+    (good,) = ast.parse("def a_cell(d, *, device='cpu', seed): pass").body
+    assert cell_faults(good) == []
     assert too_long("x = 1\n" * 300 + "def f():\n" + "    x = 1\n" * 60) == [
         "the module has 361 lines",
         "f has 61 lines",

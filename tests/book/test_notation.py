@@ -65,5 +65,5 @@ def test_an_unexplained_argument_is_seen():
     page = "| symbol | code |\n|---|---|\n| $d$ | `dim`, `d` |\n\nThe width `width` stands in no table.\n"
     assert names_in_tables(page) == {"dim", "d"}
     places = [place for found in unexplained(page, set()).values() for place in found]
-    assert "beyond_kernel.parameters.whole_number" in unexplained(page, set())["name"]
+    assert "beyond_kernel.checks.whole_number" in unexplained(page, set())["name"]
     assert "beyond_kernel.claims.Ledger.claim" in places

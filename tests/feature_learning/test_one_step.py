@@ -8,8 +8,6 @@ import torch
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.one_step import (
     correlations,
-    fit_head,
-    gaussian_biases,
     giant_step,
     least_squares_linear_part,
     loss_gradient,
@@ -24,8 +22,9 @@ from beyond_kernel.feature_learning.one_step_theory import (
     population_correlation,
     predicted_overlap,
 )
+from beyond_kernel.foundations.learning.heads import fit_head
 from beyond_kernel.foundations.learning.measures import energy_per_direction, excess_risk, subspace_overlap
-from beyond_kernel.foundations.learning.networks import BLOCK, symmetric_init
+from beyond_kernel.foundations.learning.networks import BLOCK, symmetric_init, with_new_biases
 from beyond_kernel.foundations.learning.samples import draw_problem, draw_sample
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.random_streams import generator_for
@@ -195,13 +194,13 @@ def test_biases_are_redrawn_from_the_standard_normal():
     _, stale = one_step_features(sample, 2000, generator_for(0, "net"), biases=same_biases)
     assert not stale.b.any()
     assert torch.equal(stale.W, fresh.W)
-    assert gaussian_biases(stale, generator_for(1)).b.any()
+    assert with_new_biases(stale, generator_for(1)).b.any()
 
 
 def risk(text: str, d: int, ratio: float, seed: int, **pieces) -> float:
     problem = draw_problem(parse_target(text, d, seed), int(ratio * d * d), 0.1, seed)
     linear, network = one_step_features(problem.train, 400, generator_for(seed, "net"), **pieces)
-    model = fit_head(linear, network, problem.train, problem.validation)
+    model = fit_head(problem, network, linear)
     return excess_risk(model(problem.test.X), problem.test.truth).value
 
 
@@ -219,7 +218,7 @@ def test_prediction_adds_the_linear_part_again():
 def test_penalty_is_chosen_without_the_test_sample():
     problem = draw_problem(parse_target(TWO, 12, 0), 600, 0.1, 0)
     linear, network = one_step_features(problem.train, 100, generator_for(0, "net"))
-    fit = fit_head(linear, network, problem.train, problem.validation).fit
+    fit = fit_head(problem, network, linear).fit
     features = network.features(problem.validation.X)
     residual = features @ fit.coefficients - (problem.validation.y - linear(problem.validation.X))
     assert float(residual.square().mean()) == pytest.approx(float(fit.validation_losses.min()))
@@ -241,7 +240,7 @@ def test_bad_input_is_refused_with_a_sentence():
     with pytest.raises(BadParameter, match="weight_decay = -1"):
         giant_step(network, X, y, 1.0, weight_decay=-1)
     with pytest.raises(BadParameter, match="symmetric start"):
-        loss_gradient(gaussian_biases(network, torch.Generator().manual_seed(1)), X, y)
+        loss_gradient(with_new_biases(network, torch.Generator().manual_seed(1)), X, y)
     with pytest.raises(BadParameter, match=r"y has shape \(5,\)"):
         moment_linear_part(X[:4], y)
     with pytest.raises(BadParameter, match=r"W|X has shape"):

@@ -15,12 +15,12 @@ from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.degree_by_degree import (
     degrees_of,
     kernel_spectrum,
-    learning_cell,
     predicted_curve,
     predicted_scaling,
     rotation_bound,
-    spread_text,
+    spread,
 )
+from beyond_kernel.kernel_regime.degree_by_degree_cells import learning_cell
 from beyond_kernel.kernel_regime.learning_curve import samples_for_risk
 from beyond_kernel.kernel_regime.spectrum import multiplicity
 from beyond_kernel.kernel_regime.tangent_kernel import KERNELS
@@ -32,23 +32,23 @@ THREE = "(z1 + z1*z2 + z1*z2*z3)/sqrt(3)"
 def test_degrees_are_learnt_in_order():
     """At n = 4 d degree one is mostly learnt and degree three not at all; at n = 4 d^2 degree two is, three hardly."""
     for seed in range(2):
-        few = learning_cell(THREE, 16, 64, "random features", 0.1, seed)["fractions"]
-        more = learning_cell(THREE, 16, 1024, "random features", 0.1, seed)["fractions"]
+        few = learning_cell(THREE, 16, 64, "random features", 0.1, seed=seed)["fractions"]
+        more = learning_cell(THREE, 16, 1024, "random features", 0.1, seed=seed)["fractions"]
         assert few[0] > few[1] + 0.2 and few[2] < 0.15
         assert more[0] > 0.85 and more[1] > 0.85 and 0.15 < more[2] < 0.7
 
 
 def test_without_biases_degree_three_is_never_learnt():
     """A bias-free ReLU kernel has no odd degree above one."""
-    with_bias = learning_cell(THREE, 8, 1024, "random features", 0.1, 0)["fractions"]
-    without = learning_cell(THREE, 8, 1024, "random features", 0.1, 0, bias=0.0)["fractions"]
+    with_bias = learning_cell(THREE, 8, 1024, "random features", 0.1, seed=0)["fractions"]
+    without = learning_cell(THREE, 8, 1024, "random features", 0.1, bias=0.0, seed=0)["fractions"]
     assert with_bias[2] > 0.8 and abs(without[2]) < 0.1 and without[1] > 0.9
 
 
 @pytest.mark.parametrize("text", ["h1(z1)/2 + h2(z1)/2 + h3(z2)/sqrt(2)", THREE, "h4(z1) - 2", "z1*z2 + h5(z3)"])
 def test_the_twin_on_all_directions_has_the_same_energies_on_the_sphere(text):
     target = parse_target(text, 11, seed=2)
-    twin = parse_target(spread_text(target), 11, seed=3)
+    twin = spread(target, seed=3)
     assert sphere_energies(twin).tolist() == pytest.approx(sphere_energies(target).tolist(), abs=1e-12)
     assert twin.rank > target.rank
     X = sphere(200_000, 11, generator_for(0, "x"))
@@ -59,7 +59,7 @@ def test_the_twin_on_all_directions_has_the_same_energies_on_the_sphere(text):
 def test_the_theory_cannot_tell_a_target_from_its_twin():
     """Powers leak into lower degrees on the sphere: a twin of the Gaussian energies would be off by 0.08 here."""
     target = parse_target("h4(z1)", 8).normalised()
-    twin = parse_target(spread_text(target), 8)
+    twin = spread(target)
     curves = [predicted_curve(t, [16, 64, 256], "random features", 0.1)["risk"] for t in (target, twin)]
     assert curves[0] == pytest.approx(curves[1], rel=1e-9)
 
@@ -105,7 +105,7 @@ def test_no_kernel_beats_the_bound_and_the_bound_is_about_the_target_s_energy():
     pair = parse_target("z1*z2", 10, 0)  # 54 harmonics of degree two in ten dimensions, E = d / (d + 2)
     assert rotation_bound(pair, 27) == pytest.approx(10 / 12 / 2)
     for n in (20, 60, 200):
-        risks = [learning_cell(THREE, 10, n, "random features", 0.0, seed)["risk"] for seed in range(8)]
+        risks = [learning_cell(THREE, 10, n, "random features", 0.0, seed=seed)["risk"] for seed in range(8)]
         assert np.mean(risks) > rotation_bound(target, n) - 0.02  # standard error of 8 runs is about 0.02
 
 
@@ -124,7 +124,7 @@ def test_theory_matches_the_measured_risk(kernel, law_noise):
     sizes = [32, 128, 400]
     predicted = predicted_curve(target, sizes, kernel, law_noise)
     for place, n in enumerate(sizes):
-        cells = [learning_cell(THREE, 14, n, kernel, law_noise, seed) for seed in range(10)]
+        cells = [learning_cell(THREE, 14, n, kernel, law_noise, seed=seed) for seed in range(10)]
         risk, learnt = np.mean([cell["risk"] for cell in cells]), np.mean([cell["fractions"] for cell in cells], 0)
         assert risk == pytest.approx(predicted["risk"][place], rel=0.2)
         assert learnt == pytest.approx(predicted["learnt"][place], abs=0.2)  # a share spreads by 0.3 over draws
@@ -132,7 +132,7 @@ def test_theory_matches_the_measured_risk(kernel, law_noise):
 
 def test_on_gaussian_inputs_the_risk_leaves_the_theory_of_the_sphere():
     target = parse_target(THREE, 14).normalised()
-    cells = [learning_cell(THREE, 14, 400, "random features", 0.1, seed, law="gaussian") for seed in range(6)]
+    cells = [learning_cell(THREE, 14, 400, "random features", 0.1, law="gaussian", seed=seed) for seed in range(6)]
     predicted = predicted_curve(target, [400], "random features", 0.1)["risk"][0]
     assert np.mean([cell["risk"] for cell in cells]) > 1.3 * predicted
 
@@ -153,15 +153,15 @@ def test_predicted_scaling_asks_for_the_given_risk_and_noise():
 def test_degrees_of_and_bad_input():
     assert degrees_of(parse_target("3 + z1 + He3(z2)", 4)) == [1, 3]
     with pytest.raises(BadParameter, match="d = 2 is below the degree 3"):
-        spread_text(parse_target("He3(z1)", 2))
+        spread(parse_target("He3(z1)", 2))
     with pytest.raises(BadParameter, match="did you mean 'tangent'"):
-        learning_cell(THREE, 8, 20, "tangnet", 0.1, 0)
+        learning_cell(THREE, 8, 20, "tangnet", 0.1, seed=0)
     with pytest.raises(BadParameter, match="bias = -1"):
-        learning_cell(THREE, 8, 20, "tangent", 0.1, 0, bias=-1)
+        learning_cell(THREE, 8, 20, "tangent", 0.1, bias=-1, seed=0)
 
 
 def test_result_of_a_cell_repeats_with_its_seed():
-    one = learning_cell(THREE, 6, 50, "tangent", 0.1, 5)
-    two = learning_cell(THREE, 6, 50, "tangent", 0.1, 5)
+    one = learning_cell(THREE, 6, 50, "tangent", 0.1, seed=5)
+    two = learning_cell(THREE, 6, 50, "tangent", 0.1, seed=5)
     assert np.array_equal(one["fractions"], two["fractions"]) and one["risk"] == two["risk"]
-    assert not math.isclose(one["risk"], learning_cell(THREE, 6, 50, "tangent", 0.1, 6)["risk"])
+    assert not math.isclose(one["risk"], learning_cell(THREE, 6, 50, "tangent", 0.1, seed=6)["risk"])

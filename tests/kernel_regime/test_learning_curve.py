@@ -12,7 +12,7 @@ from beyond_kernel.foundations.inputs.laws import sphere
 from beyond_kernel.foundations.learning.ridge import LEVELS, kernel_ridge_path
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.learning_curve import predict, predict_best, predicted_samples, samples_for_risk
-from beyond_kernel.kernel_regime.spectrum import sphere_spectrum
+from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, sphere_spectrum
 from beyond_kernel.kernel_regime.tangent_kernel import kernel_profile
 from beyond_kernel.random_streams import generator_for
 
@@ -114,6 +114,16 @@ def test_more_samples_are_better_and_the_ends_are_right():
     assert best.penalty / spectrum.trace in [pytest.approx(level) for level in LEVELS]
 
 
+@pytest.mark.parametrize("bits", [-3, -1, 0, 1, 3])
+def test_what_cannot_be_fitted_is_refused_whatever_the_last_bits_of_the_trace(bits):
+    counts, held = torch.tensor([1.0, 8, 35], dtype=torch.float64), torch.tensor([0, 1 / 8, 0], dtype=torch.float64)
+    spectrum = SphereSpectrum(8, held, counts, 1 + bits * torch.finfo(torch.float64).eps)
+    with pytest.raises(BadParameter, match="n = 100 is out of range: without a penalty it must be below 8"):
+        predict(spectrum, LINEAR, 100, 0.0)
+    for n in (1e-3, 4, 7.999):
+        assert float(predict(spectrum, LINEAR, n, 0.0).learnt[1]) == pytest.approx(n / 8)  # n = 8 L
+
+
 def test_bad_input_is_a_sentence():
     spectrum = relu_spectrum(8)
     with pytest.raises(BadParameter, match="n = 0 is out of range"):
@@ -122,8 +132,8 @@ def test_bad_input_is_a_sentence():
         predict(spectrum, LINEAR, 10, -1)
     with pytest.raises(BadParameter, match="energies has degree 20: the spectrum ends at 12"):
         predict(spectrum, torch.ones(21), 10, 0.1)
-    with pytest.raises(BadParameter, match="more than all degrees of the spectrum can use"):
-        predict(sphere_spectrum(lambda t: t, 8, 2), LINEAR, 100, 0.0)
+    with pytest.raises(BadParameter, match="n = 8 is out of range: without a penalty it must be below 8"):
+        predict(sphere_spectrum(lambda t: t, 8, 2), LINEAR, 8, 0.0)
     with pytest.raises(BadParameter, match="share = 1 is out of range"):
         predicted_samples(spectrum, 2, 1)
     with pytest.raises(BadParameter, match="degree = 13 is not in the spectrum"):

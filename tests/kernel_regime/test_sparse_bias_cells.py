@@ -20,9 +20,9 @@ from beyond_kernel.kernel_regime.sparse_bias import (
 )
 from beyond_kernel.kernel_regime.sparse_bias_cells import (
     bias_spectrum,
+    degree_risk_cell,
     deviation,
     predicted_risks,
-    risk_cell,
     training_cell,
 )
 from beyond_kernel.random_streams import generator_for
@@ -34,7 +34,7 @@ OFFSETS = [0.0, 1.0, 2.0]
 
 @pytest.fixture(scope="module")
 def runs():
-    return [training_cell(THREE, D, N, 3000, 60, offset, 0) for offset in OFFSETS]
+    return [training_cell(THREE, D, N, 3000, 60, offset, seed=0) for offset in OFFSETS]
 
 
 def inputs(seed: int = 0, n: int = N) -> torch.Tensor:
@@ -106,14 +106,14 @@ def test_inputs_that_no_neuron_sees():
 
 
 def test_too_large_a_bias_kills_the_network():
-    run = training_cell(THREE, D, N, 1000, 10, 3.5, 0)
+    run = training_cell(THREE, D, N, 1000, 10, 3.5, seed=0)
     assert run["active"][-1] == 0 and run["losses"][-1] == pytest.approx(run["losses"][0], rel=0.02)
     assert run["blind"] > 0.7
 
 
 def test_risks_are_those_of_ridge_regression_on_each_part():
     """Solved here for a path of penalties with numpy: the least risk over penalties cannot be above the one chosen."""
-    risks = risk_cell("z1 + 3*z1*z2", 6, 80, 0.1, 0.8, 3)["risks"]
+    risks = degree_risk_cell("z1 + 3*z1*z2", 6, 80, 0.1, 0.8, seed=3)["risks"]
     for text, risk in zip(["z1", "z1*z2"], risks, strict=True):
         truth = parse_target("z1 + 3*z1*z2", 6, 3)
         part = parse_target(text, 6, directions=truth.frame)
@@ -130,13 +130,13 @@ def test_risks_are_those_of_ridge_regression_on_each_part():
 
 def test_low_degrees_pay_and_degree_three_gains():
     """Quotients of 2.6 to 3.9, 2.0 to 2.3 and 0.63 to 0.73 for degrees one, two and three in 24 seeds."""
-    dense, sparse = (risk_cell(THREE, D, 400, 0.1, offset, 0)["risks"] for offset in (0.0, 1.5))
+    dense, sparse = (degree_risk_cell(THREE, D, 400, 0.1, offset, seed=0)["risks"] for offset in (0.0, 1.5))
     assert sparse[0] > 1.5 * dense[0] and sparse[1] > 1.2 * dense[1] and sparse[2] < 0.85 * dense[2]
 
 
 def test_the_spectrum_predicts_the_risk():
     for offset in (0.0, 2.0):
-        risks = np.mean([risk_cell(THREE, 8, 200, 0.1, offset, seed)["risks"] for seed in range(3)], axis=0)
+        risks = np.mean([degree_risk_cell(THREE, 8, 200, 0.1, offset, seed=seed)["risks"] for seed in range(3)], axis=0)
         # three samples of 200 points; the largest gap was 0.35 in 24 other groups
         assert predicted_risks(THREE, 8, 200, 0.1, offset)["risks"] == pytest.approx(risks, rel=0.45)
 
@@ -156,10 +156,10 @@ def test_spectrum_of_the_kernel(offset):
 
 def test_bad_input_and_repetition():
     with pytest.raises(BadParameter, match="width = 5 is odd"):
-        training_cell(THREE, D, N, 5, 10, 1.0, 0)
+        training_cell(THREE, D, N, 5, 10, 1.0, seed=0)
     with pytest.raises(BadParameter, match="offset"):
-        risk_cell(THREE, D, 20, 0.1, math.nan, 0)
+        degree_risk_cell(THREE, D, 20, 0.1, math.nan, seed=0)
     with pytest.raises(BadParameter, match="steps"):
-        training_cell(THREE, D, N, 10, 0, 1.0, 0)
-    one, two = (training_cell(THREE, D, N, 100, 5, 1.0, 7) for _ in range(2))
+        training_cell(THREE, D, N, 10, 0, 1.0, seed=0)
+    one, two = (training_cell(THREE, D, N, 100, 5, 1.0, seed=7) for _ in range(2))
     assert np.array_equal(one["losses"], two["losses"]) and one["blind"] == two["blind"]

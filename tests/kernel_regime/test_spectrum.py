@@ -5,11 +5,11 @@ from itertools import combinations_with_replacement
 
 import pytest
 import torch
-from scipy.special import ive
+from scipy.special import eval_gegenbauer, ive
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.inputs.laws import sphere
-from beyond_kernel.kernel_regime.spectrum import multiplicity, sphere_spectrum
+from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, multiplicity, sphere_spectrum
 from beyond_kernel.kernel_regime.tangent_kernel import kernel_profile, tangent_kernel
 from beyond_kernel.random_streams import generator_for
 
@@ -81,6 +81,29 @@ def test_twice_the_nodes_change_nothing():
         once, twice = sphere_spectrum(profile, d, 6, 400), sphere_spectrum(profile, d, 6, 800)
         # the kink of the kernel at cosine 1 has weight (1 - t)^{(d-2)/2}: only d = 3 sees it, at 1e-5
         assert torch.allclose(once.eigenvalues, twice.eigenvalues, rtol=1e-5 if d == 3 else 1e-6, atol=0)
+
+
+@pytest.mark.parametrize("bits", [-3, -1, 0, 1, 3])
+def test_a_tail_of_rounding_errors_is_exactly_zero(bits):
+    """t^2 in d = 9 has no degree above 2; other last bits of the trace are those of another processor."""
+    counts = torch.tensor([1.0, 9.0, 44.0], dtype=torch.float64)
+    held = torch.tensor([1 / 9, 0.0, (8 / 9) / 44], dtype=torch.float64)
+    trace = 1 + bits * torch.finfo(torch.float64).eps
+    assert SphereSpectrum(9, held, counts, trace).tail == 0
+    assert SphereSpectrum(9, held, counts, 1 + 1e-9).tail == pytest.approx(1e-9, rel=1e-5)
+    assert SphereSpectrum(9, held, counts, 1 - 1e-9).tail == pytest.approx(-1e-9, rel=1e-5)  # not for rounding to hide
+
+
+@pytest.mark.parametrize("nodes", [300, 400, 500])
+def test_a_large_constant_does_not_bury_a_small_degree(nodes):
+    """1000 + P_6(t) in d = 100: degree 6, with eigenvalue 1 / B, has a mean 1e-8 times that of degree 0."""
+    d = 100
+
+    def profile(t):
+        return 1000 + torch.from_numpy(eval_gegenbauer(6, d / 2 - 1, t.numpy()) / eval_gegenbauer(6, d / 2 - 1, 1.0))
+
+    found = float(sphere_spectrum(profile, d, 6, nodes).eigenvalues[6])
+    assert found == pytest.approx(1 / multiplicity(d, 6), rel=1e-9)  # 2e-10; 5e-9 to 2e-8 without deflation
 
 
 def test_bad_input_is_a_sentence():

@@ -16,7 +16,6 @@ from beyond_kernel.kernel_regime.staircase import (
     first_layer_kernel,
     median_gaps,
     predicted_eigenvalues,
-    staircase_cell,
     steps_of,
 )
 from beyond_kernel.random_streams import generator_for
@@ -34,15 +33,6 @@ def test_staircase_of_the_first_layer_has_the_numbers_of_an_independent_computat
         found = dual_spectrum("first layer", d, 2000, "shifted sigmoid").eigenvalues
         assert found[1 : 1 + len(heights)].tolist() == pytest.approx(heights, rel=0.015)  # printed to 2 to 4 digits
         assert float(found[0]) == pytest.approx(2.8e-3, rel=0.015)
-
-
-def test_multiplicities_are_counted_by_the_rank_of_the_gram_matrix():
-    """The kernel of the square network holds degrees 0 and 2: its Gram matrix has rank 1 + (d + 2)(d - 1) / 2."""
-    for d in (4, 7):
-        eigenvalues = staircase_cell(d, 60, "square", 0)["eigenvalues"]
-        assert int((eigenvalues > 1e-10 * eigenvalues[0]).sum()) == 1 + (d + 2) * (d - 1) // 2
-        steps = steps_of(dual_spectrum("tangent", d, 60, "square"), 60)
-        assert sorted((step.degree, len(step.ranks)) for step in steps) == [(0, 1), (2, (d + 2) * (d - 1) // 2)]
 
 
 @pytest.mark.parametrize("kernel", ["random features", "tangent", "first layer"])
@@ -83,32 +73,6 @@ def test_law_predicts_features_with_independent_entries():
     assert found.sum() == pytest.approx(1.0 * 20 + 0.05 * 150 + 2e-3 * 900 + 0.3, rel=0.01)  # the trace is kept
 
 
-@pytest.mark.parametrize(("activation", "bias"), [("shifted sigmoid", 0.0), ("relu", 1.0), ("erf", 0.5)])
-def test_blocks_of_the_gram_matrix_are_where_the_law_puts_them(activation, bias):
-    spectrum = dual_spectrum("tangent", 12, 400, activation, bias)
-    predicted = predicted_eigenvalues(spectrum, 400)
-    blocks = [step for step in steps_of(spectrum, 400) if step.resolved and len(step.ranks) > 1]
-    assert [step.degree for step in blocks] == [1, 2]
-    cells = [staircase_cell(12, 400, activation, seed, bias=bias)["eigenvalues"] for seed in range(3)]
-    assert np.abs(median_gaps(np.median(cells, axis=0), predicted, blocks)).max() < 0.05
-
-
-def test_law_predicts_the_whole_spectrum():
-    predicted = predicted_eigenvalues(dual_spectrum("tangent", 15, 500, "gelu"), 500)
-    for seed in range(2):
-        measured = staircase_cell(15, 500, "gelu", seed)["eigenvalues"]
-        assert np.median(np.abs(measured / predicted - 1)) < 0.03
-
-
-def test_gaussian_inputs_leave_the_law():
-    predicted = predicted_eigenvalues(dual_spectrum("tangent", 15, 500, "shifted sigmoid"), 500)
-    gaps = {}
-    for law in ("sphere", "gaussian"):
-        measured = staircase_cell(15, 500, "shifted sigmoid", 0, law=law)["eigenvalues"]
-        gaps[law] = np.median(np.abs(measured / predicted - 1))
-    assert gaps["gaussian"] > 5 * gaps["sphere"]
-
-
 def test_steps_say_which_ranks_are_theirs_and_which_are_resolved():
     steps = steps_of(made_of([0.2, 3.0, 0.0, 0.01], [1, 5, 14, 30]), 24)
     assert [(step.degree, step.ranks, step.resolved) for step in steps] == [
@@ -132,7 +96,5 @@ def test_bad_input_is_refused_with_a_sentence():
         dual_spectrum("tangent", 2, 10, "relu")
     with pytest.raises(BadParameter, match="n = 0"):
         predicted_eigenvalues(made_of([1.0], [3]), 0)
-    with pytest.raises(BadParameter, match="law"):
-        staircase_cell(5, 10, "relu", 0, law="cube")
     with pytest.raises(BadParameter, match="at least one step"):
         median_gaps(np.ones(3), np.ones(3), [])

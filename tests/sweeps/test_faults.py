@@ -22,7 +22,8 @@ from beyond_kernel.sweeps.worker import Job, pickled
 CELLS = 600
 KILLS = 20
 RUN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs that a script puts into the background start with it ignored
 from beyond_kernel.sweeps import sweep
 from light_cells import logged
 sys.stdout.write("ready\\n"); sys.stdout.flush()
@@ -32,13 +33,28 @@ print("finished")
 """
 
 
+STARTED = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_a_failed_test():
+    """End what ``start`` has started; the workers follow their owner."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        process.kill()
+        process.wait()
+
+
 def start(store, log, cells=CELLS, seconds=0.02):
     """Start a sweep in a process of its own."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TQDM_DISABLE": "1"}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", RUN, str(store), str(log), str(cells), str(seconds)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
+    STARTED.append(process)
+    return process
 
 
 def family(process):

@@ -1,42 +1,37 @@
-"""The map of methods: worked examples against exponents known by hand, and the single index behind a rank-one text."""
+"""The map of methods: worked examples against exponents known by hand, in coordinates of any kind."""
 
 import math
 
 import pytest
-import torch
 
 from beyond_kernel.checks import BadParameter
-from beyond_kernel.foundations.inputs.laws import gaussian
 from beyond_kernel.foundations.targets.target import parse_target
-from beyond_kernel.random_streams import generator_for
 from beyond_kernel.which_method_wins.sample_costs import (
     Cost,
     cost_table,
     predicted_orders,
     sample_costs,
-    single_index_text,
 )
 
 LEARNERS = [
-    "rotation-invariant kernel", "one giant step", "transfer, frozen first layer", "online SGD, single index",
-    "online SGD on the smoothed loss", "SGD that reuses a batch", "transformed labels, spectral",
-    "SGD on a two-layer network",
+    "random-feature kernel", "tangent kernel", "one step", "transferred", "online SGD", "smoothed SGD", "reused batch",
+    "spectral method", "network SGD",
 ]  # fmt: skip
 
 # Worked by hand from the exponents of each target: "-" where the condition fails.
 WORKED = {
-    "z1": ["d", "-", "1", "d", "d", "d", "d", "d^2"],
-    "h2(z1)": ["d^2", "d^2", "1", "d", "d", "d", "d", "d^2"],
-    "h3(z1)": ["d^3", "-", "1", "d^2", "d^(3/2)", "d", "d", "d^3"],
-    "h4(z2)": ["d^4", "-", "1", "d^3", "d^2", "d", "d", "d^4"],
-    "h5(z1) + h7(z1)": ["d^7", "-", "1", "d^4", "d^(5/2)", "d", "d", "d^5"],
-    "z1 + h3(z1)": ["d^3", "-", "1", "d", "d", "d", "d", "d^2"],
-    "((z1 + z2)/sqrt(2))^3 - 3*(z1 + z2)/sqrt(2)": ["d^3", "-", "1", "d^2", "d^(3/2)", "d", "d", "d^3"],
-    "z1 + z1*z2 + z1*z2*z3": ["d^3", "-", "1", "-", "-", "-", "-", "d^2"],
-    "z1 + z1*z2*z3": ["d^3", "-", "1", "-", "-", "-", "-", "d^2"],
-    "z1*z2*z3": ["d^3", "-", "1", "-", "-", "-", "-", "d^3"],
-    "z1*z2": ["d^2", "d^2", "1", "-", "-", "-", "-", "d^2"],
-    "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2": ["d^4", "d^2", "1", "-", "-", "-", "-", "d^2"],
+    "z1": ["d", "d", "-", "1", "d", "d", "d", "d", "d^2"],
+    "h2(z1)": ["d^2", "d^2", "d^2", "1", "d", "d", "d", "d", "d^2"],
+    "h3(z1)": ["d^3", "d^3", "-", "1", "d^2", "d^(3/2)", "d", "d", "d^3"],
+    "h4(z2)": ["d^4", "d^4", "-", "1", "d^3", "d^2", "d", "d", "d^4"],
+    "h5(z1) + h7(z1)": ["d^7", "d^7", "-", "1", "d^4", "d^(5/2)", "d", "d", "d^5"],
+    "z1 + h3(z1)": ["d^3", "d^3", "-", "1", "d", "d", "d", "d", "d^2"],
+    "((z1 + z2)/sqrt(2))^3 - 3*(z1 + z2)/sqrt(2)": ["d^3", "d^3", "-", "1", "d^2", "d^(3/2)", "d", "d", "d^3"],
+    "z1 + z1*z2 + z1*z2*z3": ["d^3", "d^3", "-", "1", "-", "-", "-", "-", "d^2"],
+    "z1 + z1*z2*z3": ["d^3", "d^3", "-", "1", "-", "-", "-", "-", "d^2"],
+    "z1*z2*z3": ["d^3", "d^3", "-", "1", "-", "-", "-", "-", "d^3"],
+    "z1*z2": ["d^2", "d^2", "d^2", "1", "-", "-", "-", "-", "d^2"],
+    "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2": ["d^4", "d^4", "d^2", "1", "-", "-", "-", "-", "d^2"],
 }
 
 
@@ -56,13 +51,13 @@ def test_a_cost_holds_exactly_where_it_has_an_exponent():
 
 def test_reasons_name_the_numbers_that_decide():
     rows = {cost.learner: cost for cost in sample_costs(parse_target("h2(z1) + h3(z2)", 6))}
-    assert "rank of H = 1 of 2" in rows["one giant step"].reason
-    assert rows["online SGD, single index"].reason == "rank 2"
+    assert "rank of H = 1 of 2" in rows["one step"].reason
+    assert rows["online SGD"].reason == "rank 2"
     even = {cost.learner: cost for cost in sample_costs(parse_target("h4(z1)", 6))}
-    assert "generative exponent 2" in even["transformed labels, spectral"].reason
-    assert "information exponent 4" in even["online SGD, single index"].reason
+    assert "generative exponent 2" in even["spectral method"].reason
+    assert "information exponent 4" in even["online SGD"].reason
     square = {cost.learner: cost for cost in sample_costs(parse_target("h2(z1)", 6))}
-    assert "log d" in square["online SGD, single index"].reason
+    assert "log d" in square["online SGD"].reason
 
 
 def test_the_order_in_d_does_not_depend_on_d_or_on_the_directions():
@@ -72,20 +67,13 @@ def test_the_order_in_d_does_not_depend_on_d_or_on_the_directions():
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["h3(z2)", "(z1 + 2*z2)^3/5", "(z1 - z2 + z3)^4 - 2*(z1 - z2 + z3)", "1 + (3*z1 + 4*z2)/5"],
+    ("text", "k"),
+    [("h3(z2)", 1), ("(z1 + z2)^4", 2), ("(z1 - z2 + z3)^4 - 2*(z1 - z2 + z3)", 1), ("1 + (3*z1 + 4*z2)/5", 1)],
 )
-def test_the_single_index_gives_the_values_of_the_target(text):
-    target = parse_target(text, 7, seed=2)
-    line = parse_target(single_index_text(target), 1, directions=torch.ones(1, 1, dtype=torch.float64))
-    X = gaussian(200, 7, generator_for(0, "line"))
-    values = line(X @ target.directions)
-    torch.testing.assert_close(values, target(X), rtol=1e-8, atol=1e-8)  # twelve digits, powers up to 4
-
-
-def test_two_directions_are_no_single_index():
-    with pytest.raises(BadParameter, match="rank 2"):
-        single_index_text(parse_target("z1 + h2(z2)", 4))
+def test_the_spectral_method_pays_by_the_generative_exponent_in_whatever_coordinates(text, k):
+    """2 where the function of the one direction is even, 1 otherwise."""
+    rows = {cost.learner: cost for cost in sample_costs(parse_target(text, 7, seed=2))}
+    assert rows["spectral method"].holds and f"generative exponent {k}," in rows["spectral method"].reason
 
 
 def test_predicted_orders_are_powers_and_share_lines():
@@ -95,8 +83,8 @@ def test_predicted_orders_are_powers_and_share_lines():
     by_power = {float(row[1] / row[0]): str(row.learner.values) for row in orders}
     assert sorted(round(math.log10(power), 9) for power in by_power) == [0, 1, 1.5, 2, 3]
     shared = by_power[1000.0]
-    assert "rotation-invariant kernel" in shared and "SGD on a two-layer network" in shared and shared.endswith("d^3")
-    assert not any("one giant step" in name for name in by_power.values())  # its condition fails
+    assert shared == "random-feature kernel, tangent kernel, network SGD: d^3"
+    assert not any("one step" in name for name in by_power.values())  # its condition fails
     assert float(orders.sel(learner=shared, d=10)) == pytest.approx(1000)
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import torch
 
 from beyond_kernel.checks import BadParameter, matrix, real_number, vector
-from beyond_kernel.foundations.learning.networks import BLOCK, TwoLayerNetwork, symmetric_init
-from beyond_kernel.foundations.learning.ridge import RidgeFit, fit_ridge
-from beyond_kernel.foundations.learning.samples import Sample
+from beyond_kernel.foundations.learning.heads import HeadPredictor, fit_head
+from beyond_kernel.foundations.learning.learners import labelled
+from beyond_kernel.foundations.learning.networks import BLOCK, TwoLayerNetwork, symmetric_init, with_new_biases
+from beyond_kernel.foundations.learning.samples import Problem, Sample
 
 STEP_SCALE = 0.5
 """Default c in the step size c sqrt(d); between 0.3 and 1 served every target tried (chapter one_step)."""
@@ -57,7 +58,7 @@ def least_squares_linear_part(X: torch.Tensor, y: torch.Tensor) -> LinearPart:
 def no_linear_part(X: torch.Tensor, y: torch.Tensor) -> LinearPart:
     """Leave the labels as they are: the ablation of preprocessing. Chapter: one_step."""
     vector("y", y, len(matrix("X", X)))
-    return LinearPart(0.0, torch.zeros(X.shape[1], dtype=X.dtype))
+    return LinearPart(0.0, X.new_zeros(X.shape[1]))
 
 
 def correlations(W: torch.Tensor, X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -132,33 +133,9 @@ def giant_step(
     return replace(network, W=shrunk - step * gradient)
 
 
-def gaussian_biases(network: TwoLayerNetwork, generator: torch.Generator) -> TwoLayerNetwork:
-    """Draw new biases from N(0, 1). Source: Algorithm 1, line 6. Chapter: one_step."""
-    return replace(network, b=torch.randn(len(network.b), generator=generator, dtype=network.b.dtype))
-
-
 def same_biases(network: TwoLayerNetwork, generator: torch.Generator) -> TwoLayerNetwork:
     """Keep the biases at zero: the ablation of the redraw. Chapter: one_step."""
     return network
-
-
-@dataclass(frozen=True)
-class OneStepModel:
-    """What Algorithm 1 returns: x -> alpha + beta . x + a . relu(W x + b).
-
-    Attributes:
-        linear: the linear part that was taken away before the step.
-        network: first layer after the step, new biases and the fitted head.
-        fit: the ridge path behind the head.
-    """
-
-    linear: LinearPart
-    network: TwoLayerNetwork
-    fit: RidgeFit
-
-    def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        """Return predictions of shape (n,)."""
-        return self.linear(X) + self.network(X)
 
 
 def one_step_features(
@@ -167,7 +144,7 @@ def one_step_features(
     generator: torch.Generator,
     step_scale: float = STEP_SCALE,
     preprocess: Callable[[torch.Tensor, torch.Tensor], LinearPart] = moment_linear_part,
-    biases: Callable[[TwoLayerNetwork, torch.Generator], TwoLayerNetwork] = gaussian_biases,
+    biases: Callable[[TwoLayerNetwork, torch.Generator], TwoLayerNetwork] = with_new_biases,
 ) -> tuple[LinearPart, TwoLayerNetwork]:
     """Run the first half of Algorithm 1: preprocess, one step of size step_scale sqrt(d), new biases.
 
@@ -185,24 +162,29 @@ def one_step_features(
     Source: Damian, Lee, Soltanolkotabi 2022, Algorithm 1, lines 1 to 6. Chapter: one_step.
     """
     d = sample.X.shape[1]
-    start = symmetric_init(width, d, generator, sample.X.dtype)
+    start = symmetric_init(width, d, generator, sample.X.dtype, sample.X.device)
     linear = preprocess(sample.X, sample.y)
     step = real_number("step_scale", step_scale, above=0) * math.sqrt(d)
     moved = giant_step(start, sample.X, sample.y - linear(sample.X), step)
     return linear, biases(moved, generator)
 
 
-def fit_head(linear: LinearPart, network: TwoLayerNetwork, train: Sample, validation: Sample) -> OneStepModel:
-    """Fit the head by ridge regression on what the linear part leaves, the penalty chosen on the validation sample.
+@labelled("one step")
+def fit_one_step(
+    problem: Problem, generator: torch.Generator, width: int, step_scale: float = STEP_SCALE
+) -> HeadPredictor:
+    """Run Algorithm 1: preprocess, one giant step, new biases, ridge regression on the head.
 
-    The paper trains the head by gradient descent with weight decay, which converges to this minimiser.
+    Args:
+        problem: train and validation samples; all of the training sample serves both the step and the head.
+        generator: source of the initial weights and of the biases.
+        width: m, even.
+        step_scale: c in eta_1 = c sqrt(d).
 
-    Source: Damian, Lee, Soltanolkotabi 2022, Algorithm 1, lines 7 to 9. Chapter: one_step.
+    Raises:
+        BadParameter: as ``one_step_features`` and ``fit_head``.
+
+    Source: Damian, Lee, Soltanolkotabi 2022, Algorithm 1. Chapter: one_step.
     """
-    fit = fit_ridge(
-        network.features(train.X),
-        train.y - linear(train.X),
-        network.features(validation.X),
-        validation.y - linear(validation.X),
-    )
-    return OneStepModel(linear, replace(network, a=fit.coefficients), fit)
+    linear, network = one_step_features(problem.train, width, generator, step_scale)
+    return fit_head(problem, network, linear)

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
 from beyond_kernel.checks import one_of
-from beyond_kernel.feature_learning.baselines import LEARNERS, one_step_risk, risk
 from beyond_kernel.feature_learning.one_step import (
     STEP_SCALE,
     correlations,
     fit_head,
-    gaussian_biases,
+    fit_one_step,
     giant_step,
     least_squares_linear_part,
     moment_linear_part,
@@ -21,8 +21,8 @@ from beyond_kernel.feature_learning.one_step import (
 )
 from beyond_kernel.feature_learning.one_step_theory import linear_correlation, population_correlation
 from beyond_kernel.foundations.learning.measures import energy_per_direction, excess_risk, subspace_overlap
-from beyond_kernel.foundations.learning.networks import symmetric_init
-from beyond_kernel.foundations.learning.samples import draw_problem, draw_sample
+from beyond_kernel.foundations.learning.networks import symmetric_init, with_new_biases
+from beyond_kernel.foundations.learning.samples import Problem, draw_problem, draw_sample
 from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.random_streams import generator_for
 
@@ -35,7 +35,9 @@ VARIANTS: dict[str, dict[str, Callable]] = {
 """Algorithm 1 and what is changed in it, by the name that figures give it."""
 
 
-def gradient_cell(target: str, d: int, ratio: float, width: int, noise: float, seed: int) -> dict[str, float]:
+def gradient_cell(
+    target: str, d: int, ratio: float, width: int, noise: float, *, device: str = "cpu", seed: int
+) -> dict[str, float]:
     """Compare the gradient on n = ratio d^2 samples, and in the population, with H w / sqrt(2 pi).
 
     Returns:
@@ -44,10 +46,10 @@ def gradient_cell(target: str, d: int, ratio: float, width: int, noise: float, s
         of exact minus leading term, relative to the leading term.
     """
     truth = _target(target, d, seed)
-    sample = draw_sample(truth, max(int(ratio * d**2), 1), noise, generator_for(seed, "gradient", d))
-    W = symmetric_init(width, d, generator_for(seed, "gradient weights", d)).W[: width // 2]
+    sample = draw_sample(truth, _size(ratio, d), noise, generator_for(seed, "gradient", d), device=device)
+    W = symmetric_init(width, d, generator_for(seed, "gradient weights", d), device=device).W[: width // 2]
     W = W / W.norm(dim=1, keepdim=True)
-    leading = W @ truth.expected_hessian() / math.sqrt(2 * math.pi)
+    leading = W @ truth.expected_hessian().to(W) / math.sqrt(2 * math.pi)
     linear = moment_linear_part(sample.X, sample.y)
     sampled = correlations(W, sample.X, sample.y - linear(sample.X))
     exact = population_correlation(truth, W) - linear_correlation(truth, W)
@@ -61,85 +63,98 @@ def gradient_cell(target: str, d: int, ratio: float, width: int, noise: float, s
 
 
 def overlap_cell(
-    target: str, d: int, ratio: float, width: int, noise: float, seed: int, variant: str = "Algorithm 1"
+    target: str,
+    d: int,
+    ratio: float,
+    width: int,
+    noise: float,
+    *,
+    variant: str = "Algorithm 1",
+    device: str = "cpu",
+    seed: int,
 ) -> dict[str, float]:
     """Run the step on n = ratio d^2 samples and measure what of the neurons lies in the hidden subspace.
 
     Returns:
         ``overlap``: mean over neurons; ``energies``: its parts along each relevant direction, as an array.
     """
-    truth = _target(target, d, seed)
-    n = max(int(ratio * d**2), 1)
-    sample = draw_sample(truth, n, noise, generator_for(seed, "overlap", n, d))
+    truth, n = _target(target, d, seed), _size(ratio, d)
+    sample = draw_sample(truth, n, noise, generator_for(seed, "overlap", n, d), device=device)
     pieces = VARIANTS[one_of("variant", variant, tuple(VARIANTS))]
     _, network = one_step_features(sample, width, generator_for(seed, "overlap weights", n, d), **pieces)
-    return {
-        "overlap": float(subspace_overlap(network.W, truth.directions).mean()),
-        "energies": energy_per_direction(network.W, truth.directions).numpy(),
-    }
-
-
-def risk_cell(
-    target: str, d: int, ratio: float, learner: str, width: int, noise: float, seed: int, most_gram: int = 4096
-) -> dict[str, float]:
-    """Train one learner on n = ratio d^2 samples; its ``risk`` is NaN for a kernel with n above ``most_gram``."""
-    truth = _target(target, d, seed)
-    n = max(int(ratio * d**2), 1)
-    if "kernel" in one_of("learner", learner, LEARNERS) and n > most_gram:
-        return {"risk": math.nan, "standard_error": math.nan}
-    problem = draw_problem(truth, n, noise, seed)
-    estimate = risk(learner, problem, truth.directions, width, seed)
-    return {"risk": estimate.value, "standard_error": estimate.standard_error}
+    return _overlaps(network.W, truth)
 
 
 def variant_cell(
-    target: str, d: int, ratio: float, variant: str, width: int, noise: float, seed: int, step_scale: float = STEP_SCALE
+    target: str,
+    d: int,
+    ratio: float,
+    variant: str,
+    width: int,
+    noise: float,
+    *,
+    step_scale: float = STEP_SCALE,
+    device: str = "cpu",
+    seed: int,
 ) -> dict[str, float]:
     """Run Algorithm 1, or one of its ``VARIANTS``, to the end.
 
     Returns:
         ``risk`` in units of the target's variance, ``overlap``, and the ``energies`` along each relevant direction.
     """
-    truth = _target(target, d, seed)
-    problem = draw_problem(truth, max(int(ratio * d**2), 1), noise, seed)
+    truth, problem = _problem(target, d, ratio, noise, device, seed)
     pieces = VARIANTS[one_of("variant", variant, tuple(VARIANTS))]
-    generator = generator_for(seed, "variant", d)
-    linear, network = one_step_features(problem.train, width, generator, step_scale, **pieces)
-    model = fit_head(linear, network, problem.train, problem.validation)
-    return {
-        "risk": excess_risk(model(problem.test.X), problem.test.truth).value / truth.variance,
-        "overlap": float(subspace_overlap(network.W, truth.directions).mean()),
-        "energies": energy_per_direction(network.W, truth.directions).numpy(),
-    }
+    linear, network = one_step_features(problem.train, width, generator_for(seed, "variant", d), step_scale, **pieces)
+    model = fit_head(problem, network, linear)
+    risk = excess_risk(model(problem.test.X), problem.test.truth).value / truth.variance
+    return {"risk": risk, **_overlaps(network.W, truth)}
 
 
 def step_size_cell(
-    target: str, d: int, ratio: float, step_scale: float, width: int, noise: float, seed: int
+    target: str, d: int, ratio: float, step_scale: float, width: int, noise: float, *, device: str = "cpu", seed: int
 ) -> dict[str, float]:
     """Return the ``risk`` of Algorithm 1 with a step of step_scale sqrt(d)."""
-    problem = draw_problem(_target(target, d, seed), max(int(ratio * d**2), 1), noise, seed)
-    return {"risk": one_step_risk(problem, width, seed, step_scale).value}
+    _, problem = _problem(target, d, ratio, noise, device, seed)
+    model = fit_one_step(problem, generator_for(seed, "one step", width), width, step_scale)
+    return {"risk": excess_risk(model(problem.test.X), problem.test.truth).value}
 
 
-def lazy_cell(target: str, d: int, ratio: float, step_scale: float, width: int, noise: float, seed: int) -> dict:
+def undecayed_step_cell(
+    target: str, d: int, ratio: float, step_scale: float, width: int, noise: float, *, device: str = "cpu", seed: int
+) -> dict[str, float]:
     """Take the step without weight decay, so that the initial weights stay, and return ``overlap`` and ``risk``.
 
     With a small step the network keeps its random features; with a large one it forgets them.
     """
-    truth = _target(target, d, seed)
-    problem = draw_problem(truth, max(int(ratio * d**2), 1), noise, seed)
-    generator = generator_for(seed, "lazy", d)
-    start = symmetric_init(width, d, generator)
-    linear = moment_linear_part(problem.train.X, problem.train.y)
-    residual = problem.train.y - linear(problem.train.X)
-    moved = giant_step(start, problem.train.X, residual, step_scale * math.sqrt(d), weight_decay=0.0)
+    truth, problem = _problem(target, d, ratio, noise, device, seed)
+    generator, train = generator_for(seed, "lazy", d), problem.train
+    start = symmetric_init(width, d, generator, device=device)
+    linear = moment_linear_part(train.X, train.y)
+    moved = giant_step(start, train.X, train.y - linear(train.X), step_scale * math.sqrt(d), weight_decay=0.0)
     size = moved.W.square().sum(1).mean().sqrt()  # rows are brought back to length 1/2, so that only directions differ
-    moved = gaussian_biases(type(moved)(moved.W / (2 * size), moved.a, moved.b), generator)
-    model = fit_head(linear, moved, problem.train, problem.validation)
+    moved = with_new_biases(replace(moved, W=moved.W / (2 * size)), generator)
+    model = fit_head(problem, moved, linear)
     return {
-        "overlap": float(subspace_overlap(moved.W, truth.directions).mean()),
+        "overlap": float(subspace_overlap(moved.W, truth.directions.to(moved.W)).mean()),
         "risk": excess_risk(model(problem.test.X), problem.test.truth).value,
     }
+
+
+def _overlaps(W: torch.Tensor, truth: Target) -> dict:
+    directions = truth.directions.to(W)
+    return {
+        "overlap": float(subspace_overlap(W, directions).mean()),
+        "energies": energy_per_direction(W, directions).cpu().numpy(),
+    }
+
+
+def _problem(text: str, d: int, ratio: float, noise: float, device: str, seed: int) -> tuple[Target, Problem]:
+    truth = _target(text, d, seed)
+    return truth, draw_problem(truth, _size(ratio, d), noise, seed, device=device)
+
+
+def _size(ratio: float, d: int) -> int:
+    return max(int(ratio * d**2), 1)
 
 
 def _target(text: str, d: int, seed: int) -> Target:

@@ -96,7 +96,8 @@ def derivative_of(function: Elementwise) -> Elementwise:
 @functools.lru_cache(maxsize=64)
 def _checked(function: Elementwise) -> Activation:
     name = _name(function)
-    grid = torch.linspace(-REACH - 0.0123, REACH + 0.0371, 4001, dtype=torch.float64)  # misses all round numbers
+    low, high = -REACH - 0.0123, REACH + 0.0371  # the grid misses all round numbers
+    grid = torch.linspace(low, high, 4001, dtype=torch.float64, device="cpu")
     _require_elementwise(name, function, grid)
     _require_polynomial_growth(name, function)
     if jumps := _jumps(function, grid):
@@ -139,7 +140,8 @@ def _require_polynomial_growth(name: str, function: Elementwise) -> None:
     with torch.no_grad():
         sizes = []
         for reach in (64.0, 128.0, 256.0, 512.0):
-            largest = function(torch.linspace(-reach, reach, 4001, dtype=torch.float64)).abs().max()
+            grid = torch.linspace(-reach, reach, 4001, dtype=torch.float64, device="cpu")
+            largest = function(grid).abs().max()
             sizes.append(max(float(largest), 1e-300))
     exponents = [math.log2(b / a) if math.isfinite(b) else math.inf for a, b in zip(sizes, sizes[1:], strict=False)]
     if not exponents[-1] <= max(4.0, 1.5 * exponents[0] + 1):

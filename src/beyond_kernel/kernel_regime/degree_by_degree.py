@@ -1,21 +1,22 @@
-"""What kernel ridge regression has learnt of each degree of a target, from n samples."""
+"""What theory says that a kernel learns of each degree of a target: bounds, predicted curves, and a target's twin."""
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import torch
 import xarray
 
-from beyond_kernel.checks import BadParameter, one_of
+from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.inputs.harmonics import sphere_energies
-from beyond_kernel.foundations.learning.measures import excess_risk, learnt_fractions
-from beyond_kernel.foundations.learning.ridge import fit_kernel_ridge
-from beyond_kernel.foundations.learning.samples import draw_problem
-from beyond_kernel.foundations.targets.target import Target, parse_target
+from beyond_kernel.foundations.targets.algebra import Polynomial
+from beyond_kernel.foundations.targets.hidden_directions import drawn_directions
+from beyond_kernel.foundations.targets.surds import Surd
+from beyond_kernel.foundations.targets.target import Target
 from beyond_kernel.kernel_regime.learning_curve import predict_best, samples_for_risk
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, multiplicity, sphere_spectrum
-from beyond_kernel.kernel_regime.tangent_kernel import KERNELS, kernel_profile
+from beyond_kernel.kernel_regime.tangent_kernel import kernel_profile
 
 NO_ENERGY = 1e-12  # what rounding leaves in a degree that a target does not have
 
@@ -25,7 +26,7 @@ def degrees_of(target: Target) -> list[int]:
     return [k for k, energy in enumerate(target.energy_by_degree().tolist()) if k and energy > 0]
 
 
-def spread_text(target: Target) -> str:
+def spread(target: Target, seed: int | None = None) -> Target:
     """Return a target with the same energy on the sphere in each degree that depends on all d directions, not a few.
 
     Its part of degree k is a multiple of the sum of z1...zk, z(k+1)...z(2k), and so on through all coordinates. On the
@@ -33,6 +34,7 @@ def spread_text(target: Target) -> str:
 
     Args:
         target: the target whose energies are kept; its dimension must be at least its degree.
+        seed: of the directions; the target's own where it is left out.
 
     Raises:
         BadParameter: if the dimension is below the degree.
@@ -44,14 +46,17 @@ def spread_text(target: Target) -> str:
         raise BadParameter(
             f"d = {d} is below the degree {target.degree} of the target: no product of distinct z exists."
         )
-    parts = []
+    coefficients: Polynomial = {}
     for k, energy in enumerate(sphere_energies(target).tolist()):
         if energy < NO_ENERGY:
             continue
-        blocks = ["*".join(f"z{k * block + i + 1}" for i in range(k)) for block in range(d // k)] if k else ["1"]
+        blocks = [tuple((k * block + i + 1, 1) for i in range(k)) for block in range(d // k)] if k else [()]
         square = math.prod(d / (d + 2 * i) for i in range(k))
-        parts.append(f"{math.sqrt(energy / square / len(blocks)):.15f}*({' + '.join(blocks)})")
-    return " + ".join(parts)
+        factor = Surd.rational(Fraction(math.sqrt(energy / square / len(blocks))))
+        coefficients |= dict.fromkeys(blocks, factor)
+    highest = max((variable for index in coefficients for variable, _ in index), default=1)
+    seed = target.seed if seed is None else seed
+    return Target(f"twin of {target.text}", d, seed, drawn_directions(d, highest, seed), coefficients)
 
 
 def rotation_bound(target: Target, n: float) -> float:
@@ -143,59 +148,7 @@ def predicted_scaling(
     found = []
     for d in dims:
         spectrum = kernel_spectrum(kernel, d)
-        pure = torch.eye(len(spectrum.eigenvalues), dtype=torch.float64)
+        pure = torch.eye(len(spectrum.eigenvalues), dtype=torch.float64, device="cpu")
         found.append([samples_for_risk(spectrum, pure[k], risk, noise) for k in degrees])
     coords = {"degree": list(degrees), "d": list(dims)}
     return xarray.DataArray(np.array(found).T, coords, dims=("degree", "d"))
-
-
-def learning_cell(
-    target: str,
-    d: int,
-    n: int,
-    kernel: str,
-    noise: float,
-    seed: int,
-    spread: bool = False,
-    law: str = "sphere",
-    bias: float = 1.0,
-    n_validation: int = 2000,
-    n_test: int = 4000,
-) -> dict[str, np.ndarray | float]:
-    """Fit kernel ridge regression on n samples and measure how much of each degree of the target it has learnt.
-
-    Args:
-        target: text of the target; it is scaled to E f^2 = 1 under Gaussian inputs.
-        d: input dimension.
-        n: training samples.
-        kernel: "random features" or "tangent".
-        noise: standard deviation of the label noise.
-        seed: of everything drawn.
-        spread: replace the target by its twin on all d directions, ``spread_text``.
-        law: "sphere", "gaussian" or "hypercube".
-        bias: standard deviation of the neurons' biases.
-        n_validation: points on which the penalty is chosen.
-        n_test: points on which the risk is measured.
-
-    Returns:
-        ``fractions``: one a degree of ``degrees_of``, 0 for nothing learnt and 1 for everything; ``risk``: excess risk.
-
-    Raises:
-        BadParameter: if a parameter is out of range.
-
-    Chapter: degree_by_degree.
-    """
-    gram_of = KERNELS[one_of("kernel", kernel, tuple(KERNELS))]
-    truth = parse_target(target, d, seed).normalised()
-    if spread:
-        truth = parse_target(spread_text(truth), d, seed)
-    problem = draw_problem(truth, n, noise, seed, law, n_validation, n_test)
-    train, validation, test = problem.train, problem.validation, problem.test
-    held_out = gram_of(validation.X, train.X, bias)
-    fit = fit_kernel_ridge(gram_of(train.X, bias=bias), train.y, held_out, validation.y)
-    prediction = gram_of(test.X, train.X, bias) @ fit.coefficients
-    parts = torch.stack([truth.part(k)(test.X) for k in degrees_of(truth)], 1)
-    return {
-        "fractions": learnt_fractions(prediction, parts).numpy(),
-        "risk": excess_risk(prediction, test.truth).value,
-    }

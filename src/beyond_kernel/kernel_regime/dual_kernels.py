@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from beyond_kernel.checks import BadParameter, matrix, real_number
+from beyond_kernel.foundations.learning.arc_cosine import relu_means
 from beyond_kernel.kernel_regime.activations import ACTIVATIONS, Activation, AnyActivation, activation_of
 from beyond_kernel.kernel_regime.dual_quadrature import HermiteSeries, hermite_series, mean_of_products
 
@@ -68,30 +69,6 @@ def dual_tangent_kernel(
     Source: Jacot, Gabriel, Hongler 2018; the sources there for the two expectations. Chapter: tangent_kernel.
     """
     return _kernel(X, Z, bias, activation, tangent=True)
-
-
-def relu_means(
-    covariance: torch.Tensor, x_variance: torch.Tensor, z_variance: torch.Tensor, order: int
-) -> torch.Tensor:
-    """Return E relu(u) relu(v) for order 0 and P(u > 0, v > 0) for order 1, (u, v) Gaussian with mean zero.
-
-    With theta the angle whose cosine is the correlation, the first is
-    sqrt(var u var v) (sin theta + (pi - theta) cos theta) / (2 pi) and the second (pi - theta) / (2 pi).
-
-    Args:
-        covariance: of u and v, any shape.
-        x_variance: of u, broadcast against it.
-        z_variance: of v, broadcast against it.
-        order: 0 for the function, 1 for its derivative.
-
-    Source: Cho and Saul 2009 (arc-cosine kernels of order 1 and 0). Chapter: tangent_kernel.
-    """
-    scale = (x_variance * z_variance).sqrt()
-    cosine = (covariance / scale.clamp(min=torch.finfo(scale.dtype).tiny)).clamp(-1, 1)
-    left = math.pi - torch.acos(cosine)
-    if order:
-        return left / (2 * math.pi)
-    return scale * ((1 - cosine.square()).sqrt() + left * cosine) / (2 * math.pi)
 
 
 def erf_means(covariance: torch.Tensor, x_variance: torch.Tensor, z_variance: torch.Tensor, order: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from beyond_kernel.checks import BadParameter
-from beyond_kernel.foundations.targets.hermite import hermite_table
+from beyond_kernel.foundations.targets.hermite import gaussian_panels, hermite_table
 
 MAX_DEGREE = 400
 """Longest Hermite series; where it has not settled, pairs are integrated in two dimensions one by one."""
@@ -98,7 +98,7 @@ def mean_of_products(
     tolerance = 1e-13 if correlation.dtype == torch.float64 else 1e-8
     reach = correlation.abs() if skip is None else correlation.abs().masked_fill(skip, 0)
     tails = (first.tails * second.tails).sqrt()
-    powers = torch.arange(1, MAX_DEGREE + 2, dtype=torch.float64)
+    powers = torch.arange(1, MAX_DEGREE + 2, dtype=tails.dtype, device=tails.device)
     enough = tails * float(reach.max()) ** powers <= tolerance
     degree = int(enough.int().argmax()) if bool(enough.any()) else MAX_DEGREE
     a = _rows_of(first.coefficients, rows)[:, : degree + 1].to(correlation)
@@ -172,7 +172,7 @@ def _two_dimensional(
 
 def _panels(cuts: list[torch.Tensor], like: torch.Tensor, nodes: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return Gauss-Legendre nodes and Gaussian weights on [-9, 9] along a new last axis, with panels ending at cuts."""
-    fixed = torch.linspace(-9, 9, 7, dtype=torch.float64).to(like).expand(*like.shape, 7)
+    fixed = torch.linspace(-9, 9, 7, dtype=like.dtype, device=like.device).expand(*like.shape, 7)
     own = [cut.nan_to_num(9.0).clamp(-9, 9)[..., None] for cut in cuts]
     edges = torch.cat([fixed, *own], -1).sort(-1).values
     unit, unit_weights = (torch.from_numpy(part).to(like) for part in _legendre(nodes))
@@ -217,25 +217,17 @@ def _rule(s: torch.Tensor, cuts: Sequence[float], nodes: int) -> tuple[torch.Ten
         return _uncut_rule(count, nodes)
     own = np.array(cuts) / float(s[0])  # for several s the only cut is 0
     edges = np.linspace(-_REACH, _REACH, count + 1)
-    return _between(np.sort(np.concatenate([edges, own[np.abs(own) < _REACH]])), nodes)
+    return gaussian_panels(np.sort(np.concatenate([edges, own[np.abs(own) < _REACH]])), nodes)
 
 
 @functools.lru_cache(maxsize=8)
 def _uncut_rule(count: int, nodes: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return _between(np.linspace(-_REACH, _REACH, count + 1), nodes)
+    return gaussian_panels(np.linspace(-_REACH, _REACH, count + 1), nodes)
 
 
 @functools.lru_cache(maxsize=1)  # 5 MB, the same for all inputs that are not very long
 def _uncut_table(count: int) -> torch.Tensor:
     return hermite_table(MAX_DEGREE, _uncut_rule(count, 48)[0])
-
-
-def _between(edges: np.ndarray, nodes: int) -> tuple[torch.Tensor, torch.Tensor]:
-    unit, unit_weights = _legendre(nodes)
-    half, centre = np.diff(edges)[:, None] / 2, (edges[1:] + edges[:-1])[:, None] / 2
-    z = (centre + half * unit).ravel()
-    weights = (half * unit_weights).ravel() * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-    return torch.from_numpy(z), torch.from_numpy(weights)
 
 
 @functools.lru_cache(maxsize=8)

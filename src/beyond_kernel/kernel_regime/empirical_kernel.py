@@ -1,15 +1,9 @@
 """The tangent kernel of one network of finite width, without any Jacobian."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import torch
 
-from beyond_kernel.checks import BadParameter, list_of, matrix, vector, whole_number
-from beyond_kernel.foundations.inputs.laws import gaussian, sphere
+from beyond_kernel.checks import BadParameter, matrix, vector
 from beyond_kernel.kernel_regime.activations import Activation, AnyActivation, activation_of
-from beyond_kernel.kernel_regime.dual_kernels import dual_tangent_kernel
-from beyond_kernel.random_streams import generator_for
 
 BLOCK = 256
 """Rows that are computed at once, so that the intermediates stay in cache."""
@@ -58,41 +52,6 @@ def empirical_tangent_kernel(
     left = _features(X, W, a, chosen)
     right = left if Z is None else _features(other, W, a, chosen)
     return _products(X, other, left, right, width, mirrored=Z is None)
-
-
-def width_cell(
-    d: int, widths: Sequence[int], seed: int, n: int = 100, activation: AnyActivation = "relu", repeats: int = 4
-) -> dict[str, np.ndarray]:
-    """Return the relative error of the tangent kernels of random networks against the kernel at infinite width.
-
-    Inputs are on the sphere, w_j ~ N(0, I_d / d) and a_j = +-1; the error is the Frobenius norm of the difference of
-    the (n, n) Gram matrices over that of the limit.
-
-    Args:
-        d: dimension.
-        widths: numbers of neurons m, for each.
-        seed: of everything drawn.
-        n: number of inputs.
-        activation: a name or an elementwise torch function.
-        repeats: networks drawn for each width.
-
-    Returns:
-        ``errors``: for each width the root mean square over its networks.
-
-    Raises:
-        BadParameter: if a parameter is out of range or the activation cannot be used.
-
-    Chapter: tangent_kernel.
-    """
-    list_of("widths", widths, whole_number)
-    X = sphere(n, d, generator_for(seed, "inputs", d))
-    limit = dual_tangent_kernel(X, activation=activation)
-    squares = np.zeros((len(widths), whole_number("repeats", repeats)))
-    for at in np.ndindex(squares.shape):
-        W = gaussian(widths[at[0]], d, generator_for(seed, "neurons", *at)) / d**0.5
-        gram = empirical_tangent_kernel(X, None, W, torch.ones(len(W), dtype=X.dtype), activation)
-        squares[at] = float((gram - limit).square().sum() / limit.square().sum())
-    return {"errors": np.sqrt(squares.mean(1))}
 
 
 def _features(

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from beyond_kernel.checks import BadParameter, matrix, real_number, vector, whole_number
-from beyond_kernel.foundations.learning.networks import symmetric_init
+from beyond_kernel.foundations.learning.descent import descend, full_batch
+from beyond_kernel.foundations.learning.networks import LossGradient, symmetric_init
+from beyond_kernel.foundations.learning.taylor import neuron_terms
 from beyond_kernel.kernel_regime.activations import Activation, Elementwise, activation_of
 from beyond_kernel.kernel_regime.empirical_kernel import empirical_tangent_kernel
 
@@ -39,6 +41,22 @@ class ScaledNetwork:
         features = self.activation(matrix("X", X, self.W.shape[1]) @ self.W.T)
         return features @ self.a * (self.scale / len(self.a) ** 0.5)
 
+    def loss_gradient(self, X: torch.Tensor, y: torch.Tensor) -> LossGradient:
+        """Return the loss (1/n) |f(X) - y|^2 and its gradient in W and in a.
+
+        With r = f(X) - y and c = 2 scale / (n sqrt(m)) the gradients are c diag(a) sigma'(X W^T)^T diag(r) X and
+        c sigma(X W^T)^T r.
+
+        Source: the chain rule. Chapter: lazy_training.
+        """
+        factor = self.scale / len(self.a) ** 0.5
+        before = X @ self.W.T
+        features, slopes = self.activation.function(before), self.activation.derivative(before)
+        residuals = torch.addmv(y, features, self.a, beta=-1, alpha=factor)
+        pull = residuals * (2 * factor / len(y))
+        by_name = {"W": (slopes.T @ (pull[:, None] * X)).mul_(self.a[:, None]), "a": features.T @ pull}
+        return LossGradient(residuals.square().mean(), by_name, slopes)
+
     def gram(self, X: torch.Tensor, Z: torch.Tensor | None = None) -> torch.Tensor:
         """Return the tangent kernel of h, not of alpha h, at these weights, of shape (n, k)."""
         return empirical_tangent_kernel(X, Z, self.W, self.a, self.activation)
@@ -53,7 +71,12 @@ class ScaledNetwork:
 
 
 def symmetric_start(
-    width: int, d: int, scale: float, generator: torch.Generator, activation: str | Elementwise | Activation = "relu"
+    width: int,
+    d: int,
+    scale: float,
+    generator: torch.Generator,
+    activation: str | Elementwise | Activation = "relu",
+    device: torch.device | str | None = None,
 ) -> ScaledNetwork:
     """Draw a network that is zero everywhere: the second half of its neurons cancels the first.
 
@@ -63,48 +86,31 @@ def symmetric_start(
         scale: alpha, above 0.
         generator: source of w_j ~ N(0, I_d / d) and a_j = +-1.
         activation: sigma.
+        device: where the network is to lie; the generator's own where it is left out.
 
     Raises:
         BadParameter: if width is odd or below 2, d below 1, scale not above 0 or the activation unknown.
 
     Chapter: lazy_training.
     """
-    drawn = symmetric_init(width, d, generator)
+    drawn = symmetric_init(width, d, generator, device=device)
     return ScaledNetwork(drawn.W, drawn.a, scale, activation)
 
 
 def independent_start(
-    width: int, d: int, scale: float, generator: torch.Generator, activation: str | Elementwise | Activation = "relu"
+    width: int,
+    d: int,
+    scale: float,
+    generator: torch.Generator,
+    activation: str | Elementwise | Activation = "relu",
+    device: torch.device | str | None = None,
 ) -> ScaledNetwork:
     """Draw a network with the same law of each neuron, all independent: its output at the start is of order scale.
 
     Arguments and errors as in ``symmetric_start``. Chapter: lazy_training.
     """
-    drawn = symmetric_init(2 * whole_number("width", width), d, generator)
+    drawn = symmetric_init(2 * whole_number("width", width), d, generator, device=device)
     return ScaledNetwork(drawn.W[:width], drawn.a[:width], scale, activation)
-
-
-def loss_gradients(network: ScaledNetwork, X: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the gradients of the loss (1/n) |f(X) - y|^2 in W and in a.
-
-    With r = f(X) - y and c = 2 scale / (n sqrt(m)) they are c diag(a) sigma'(X W^T)^T diag(r) X and c sigma(X W^T)^T r.
-
-    Args:
-        network: f.
-        X: inputs, of shape (n, d).
-        y: labels, of shape (n,).
-
-    Returns:
-        Tensors of shapes (m, d) and (m,).
-
-    Source: the chain rule. Chapter: lazy_training.
-    """
-    factor = network.scale / len(network.a) ** 0.5
-    before = X @ network.W.T
-    features = network.activation.function(before)
-    pull = torch.addmv(y, features, network.a, beta=-1, alpha=factor).mul_(2 * factor / len(y))
-    slopes = network.activation.derivative(before).mul_(pull[:, None])
-    return (slopes.T @ X).mul_(network.a[:, None]), features.T @ pull
 
 
 def gradient_descent(
@@ -132,15 +138,7 @@ def gradient_descent(
     """
     vector("y", y, len(matrix("X", X, network.W.shape[1])))
     rate = real_number("step", step, above=0) / network.scale**2
-    W, a = network.W.clone(), network.a.clone()
-    moving = replace(network, W=W, a=a)  # shares both tensors, which change in place
-    for _ in range(whole_number("steps", steps, least=0)):
-        slope_W, slope_a = loss_gradients(moving, X, y)
-        W.sub_(slope_W, alpha=rate)
-        a.sub_(slope_a, alpha=rate)
-    if not (torch.isfinite(W).all() and torch.isfinite(a).all()):
-        raise BadParameter(f"step = {step:g} makes training diverge at scale {network.scale:g}: take a smaller one.")
-    return replace(network, W=W, a=a)
+    return descend(network, full_batch(X, y), {"W": rate, "a": rate}, steps)
 
 
 def stable_step(gram: torch.Tensor) -> float:
@@ -227,12 +225,12 @@ def tangent_remainder(start: ScaledNetwork, trained: ScaledNetwork, X: torch.Ten
         trained: the same network after training.
         X: inputs, of shape (n, d).
 
-    Source: the chain rule. Chapter: lazy_training.
+    Source: ``neuron_terms`` of order zero and one. Chapter: lazy_training.
     """
-    before, moved = X @ start.W.T, X @ (trained.W - start.W).T
-    sigma = start.activation
-    linear = sigma(before) @ (trained.a - start.a) + (sigma.derivative(before) * moved) @ start.a
-    return trained(X) - start(X) - linear * (start.scale / len(start.a) ** 0.5)
+    factor, sigma = start.scale / len(start.a) ** 0.5, start.activation
+    inner = X @ start.W.T, X @ (trained.W - start.W).T
+    heads = factor * start.a, factor * (trained.a - start.a)
+    return trained(X) - neuron_terms([sigma.function, sigma.derivative], inner, heads).sum(0)
 
 
 def remainder_bound(

@@ -1,15 +1,14 @@
 """One training at one output scale, beside its tangent model: what the figures of lazy_training are made of."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from beyond_kernel.checks import BadParameter, matrix, one_of, real_number, whole_number
-from beyond_kernel.foundations.inputs.laws import gaussian
+from beyond_kernel.checks import matrix, one_of
 from beyond_kernel.foundations.learning.measures import excess_risk
-from beyond_kernel.foundations.learning.samples import Sample
+from beyond_kernel.foundations.learning.samples import Sample, draw_sample
+from beyond_kernel.foundations.learning.teachers import TeacherNetwork, relu_teacher
 from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.kernel_regime.activations import Activation, Elementwise
 from beyond_kernel.kernel_regime.lazy_training import (
@@ -22,57 +21,13 @@ from beyond_kernel.kernel_regime.lazy_training import (
     symmetric_start,
     tangent_fit,
 )
-from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel
 from beyond_kernel.random_streams import generator_for
 
 STARTS = {"symmetric": symmetric_start, "independent": independent_start}
 N_TEST = 2000
 
 
-@dataclass(frozen=True)
-class Teacher:
-    """A sum of ReLU neurons with alternating signs, of mean 0 and variance 1 under Gaussian inputs.
-
-    Attributes:
-        directions: the neurons' weights, unit columns, of shape (d, k).
-        mean: mean of the sum before it is centred.
-        scale: its standard deviation.
-    """
-
-    directions: torch.Tensor
-    mean: float
-    scale: float
-
-    def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        """Return the values at the rows of X, of shape (n,)."""
-        raw = torch.relu(matrix("X", X, len(self.directions)) @ self.directions) @ _signs(self.directions.shape[1])
-        return (raw - self.mean) / self.scale
-
-
-def relu_teacher(neurons: int, d: int, seed: int) -> Teacher:
-    """Draw sum_j (-1)^j relu(<u_j, x>), u_j uniform on the unit sphere, and scale it by its exact mean and variance.
-
-    The mean of a neuron is 1 / sqrt(2 pi), and E relu(<u_i, x>) relu(<u_j, x>) is an arc-cosine kernel.
-
-    Args:
-        neurons: their number, at least 1.
-        d: dimension of the inputs, at least 2, so that two neurons are not multiples of each other.
-        seed: of the directions.
-
-    Raises:
-        BadParameter: if neurons is below 1 or d below 2.
-
-    Source: Cho and Saul 2009 for the second moments. Chapter: lazy_training.
-    """
-    drawn = gaussian(whole_number("neurons", neurons), whole_number("d", d, least=2), generator_for(seed, "teacher"))
-    directions = drawn / drawn.norm(dim=1, keepdim=True)
-    signs = _signs(neurons)
-    mean = float(signs.sum()) / (2 * torch.pi) ** 0.5
-    square = float(signs @ random_feature_kernel(d**0.5 * directions) @ signs)
-    return Teacher(directions.T, mean, (square - mean**2) ** 0.5)
-
-
-def task_of(task: str, d: int, seed: int) -> Teacher | Target:
+def task_of(task: str, d: int, seed: int) -> TeacherNetwork | Target:
     """Return the function that a text stands for: "3 relu neurons" or a polynomial such as "z1 + z1*z2".
 
     Args:
@@ -96,7 +51,9 @@ def with_constant(X: torch.Tensor) -> torch.Tensor:
     return torch.cat([matrix("X", X), torch.ones_like(X[:, :1])], 1)
 
 
-def draw_task(task: str, d: int, n: int, noise: float, seed: int) -> tuple[Sample, Sample]:
+def draw_task(
+    task: str, d: int, n: int, noise: float, seed: int, device: torch.device | str = "cpu"
+) -> tuple[Sample, Sample]:
     """Draw n Gaussian training points and 2,000 test points of a task, inputs extended by the constant.
 
     Args:
@@ -105,6 +62,7 @@ def draw_task(task: str, d: int, n: int, noise: float, seed: int) -> tuple[Sampl
         n: number of training points.
         noise: standard deviation of the training labels' noise, +noise or -noise.
         seed: of everything drawn.
+        device: where the samples lie.
 
     Raises:
         BadParameter: if n is below 1 or noise negative, or as ``task_of``.
@@ -112,11 +70,9 @@ def draw_task(task: str, d: int, n: int, noise: float, seed: int) -> tuple[Sampl
     Chapter: lazy_training.
     """
     function = task_of(task, d, seed)
-    real_number("noise", noise, least=0)
-    return tuple(
-        _drawn(function, d, size, level, generator_for(seed, role, size, d))
-        for role, size, level in (("train", n, noise), ("test", N_TEST, 0.0))
-    )
+    train = draw_sample(function, n, noise, generator_for(seed, "train", n, d), device=device)
+    test = draw_sample(function, N_TEST, 0.0, generator_for(seed, "test", N_TEST, d), device=device)
+    return tuple(replace(sample, X=with_constant(sample.X)) for sample in (train, test))
 
 
 @dataclass(frozen=True)
@@ -155,6 +111,7 @@ def lazy_run(
     seed: int,
     activation: str | Elementwise | Activation = "relu",
     start: str = "symmetric",
+    device: torch.device | str = "cpu",
 ) -> LazyRun:
     """Train one network and its tangent model, the same number of steps from the same start.
 
@@ -169,6 +126,7 @@ def lazy_run(
         seed: of everything drawn; weights and data do not depend on scale or steps.
         activation: sigma.
         start: "symmetric", zero output, or "independent".
+        device: where everything lies.
 
     Raises:
         BadParameter: if a parameter is out of range or training diverges.
@@ -176,15 +134,28 @@ def lazy_run(
     Chapter: lazy_training.
     """
     drawing = STARTS[one_of("start", start, tuple(STARTS))]
-    train, test = draw_task(task, d, n, noise, seed)
-    first = drawing(width, d + 1, scale, generator_for(seed, "weights", width, d), activation)
+    train, test = draw_task(task, d, n, noise, seed, device)
+    first = drawing(width, d + 1, scale, generator_for(seed, "weights", width, d), activation, device)
     gram = first.gram(train.X)
     step = stable_step(gram)
     trained = gradient_descent(first, train.X, train.y, step, steps)
     return LazyRun(first, trained, gram, tangent_fit(gram, train.y - first(train.X), step, steps), train, test)
 
 
-def lazy_cell(**parameters: str | float | Callable) -> dict[str, float]:
+def lazy_cell(
+    task: str,
+    d: int,
+    n: int,
+    width: int,
+    scale: float,
+    steps: int,
+    noise: float,
+    *,
+    activation: str | Elementwise = "relu",
+    start: str = "symmetric",
+    device: str = "cpu",
+    seed: int,
+) -> dict[str, float]:
     """Return the numbers of one ``lazy_run``, which takes the same parameters.
 
     Returns:
@@ -198,7 +169,7 @@ def lazy_cell(**parameters: str | float | Callable) -> dict[str, float]:
 
     Chapter: lazy_training.
     """
-    run = lazy_run(**parameters)
+    run = lazy_run(task, d, n, width, scale, steps, noise, seed, activation, start, device)
     prediction, tangent = run.trained(run.test.X), run.tangent_prediction(run.test.X)
     return {
         "risk": excess_risk(prediction, run.test.truth).value,
@@ -209,25 +180,3 @@ def lazy_cell(**parameters: str | float | Callable) -> dict[str, float]:
         "gap": float((prediction - tangent).norm() / tangent.norm()),
         "loss": float((run.trained(run.train.X) - run.train.y).square().mean()),
     }
-
-
-def _drawn(function: Teacher | Target, d: int, n: int, noise: float, generator: torch.Generator) -> Sample:
-    X = gaussian(n, d, generator)
-    truth = function(X)
-    signs = 2 * torch.randint(2, (n,), generator=generator).to(truth) - 1
-    return Sample(with_constant(X), truth + noise * signs, truth)
-
-
-def _signs(neurons: int) -> torch.Tensor:
-    return 1 - 2 * (torch.arange(neurons) % 2).to(torch.float64)
-
-
-def even_width(name: str, value: int) -> int:
-    """Return ``value`` if it is an even whole number of at least 2, as mirrored neurons need.
-
-    Raises:
-        BadParameter: otherwise.
-    """
-    if whole_number(name, value, least=2) % 2:
-        raise BadParameter(f"{name} = {value} is odd: mirrored neurons come in pairs, so it must be even.")
-    return value

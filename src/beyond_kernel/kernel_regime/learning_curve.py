@@ -51,7 +51,7 @@ def predict(
 
     Raises:
         BadParameter: if a number is out of range, the target has a degree above the spectrum, or n samples without a
-            penalty can be fitted by the degrees of the spectrum in more than one way and none is left over.
+            penalty are at least as many as the harmonics that the kernel holds, with no tail above them.
 
     Source: Bordelon, Canatar, Pehlevan 2020; Canatar, Bordelon, Pehlevan 2021; Simon et al. 2023 (whose kappa it is).
     Chapter: degree_by_degree.
@@ -149,7 +149,7 @@ def samples_for_risk(spectrum: SphereSpectrum, energies: torch.Tensor, risk: flo
     held = spectrum.eigenvalues[spectrum.eigenvalues > 0]
     low, high = math.log(float(held.min())) - 8, math.log(spectrum.trace) + 2
     for _ in range(4):  # a grid, then three times a finer one around its best point
-        grid = torch.linspace(low, high, 1001, dtype=torch.float64)
+        grid = torch.linspace(low, high, 1001, dtype=target.dtype, device=target.device)
         needed = _samples_at(spectrum, target, grid.exp(), risk, noise)
         best = int(needed.argmin())
         low, high = float(grid[max(best - 1, 0)]), float(grid[min(best + 1, 1000)])
@@ -182,21 +182,23 @@ def _used(spectrum: SphereSpectrum) -> Callable[[float], float]:
 
 def _resolution(spectrum: SphereSpectrum, n: float, penalty: float) -> float:
     """Return the root of the scalar equation; its left side falls from infinity to 0 in the resolution."""
+    held = spectrum.eigenvalues > 0
+    smallest = min(spectrum.eigenvalues[held].tolist(), default=0.0)
+    most = float(spectrum.multiplicities[held].sum())
+    if n >= most and penalty == 0 and spectrum.tail <= 0:  # counted, so that no rounding of the left side decides
+        raise BadParameter(
+            f"n = {n:g} is out of range: without a penalty it must be below {most:g}, the number of harmonics that the "
+            "spectrum holds; give a higher max_degree or a penalty above 0."
+        )
     used = _used(spectrum)
 
     def excess(log_resolution: float) -> float:
         resolution = math.exp(log_resolution)
         return math.log(used(resolution) / n + penalty / resolution)
 
-    high = math.log(2 * (spectrum.trace / n + penalty))
-    low = high - 1
-    while excess(low) < 0:
-        low -= 2
-        if low < high - 80:
-            raise BadParameter(
-                f"n = {n:g} is more than all degrees of the spectrum can use without a penalty: "
-                "give a higher max_degree or a penalty above 0."
-            )
+    # Below each of the three bounds one term alone makes the left side at least n.
+    least = max(penalty, spectrum.tail / n, smallest * (most / n - 1))
+    low, high = math.log(least / 2), math.log(2 * (spectrum.trace / n + penalty))
     return math.exp(brentq(excess, low, high, xtol=1e-13))
 
 
@@ -205,4 +207,4 @@ def _padded(energies: torch.Tensor, spectrum: SphereSpectrum) -> torch.Tensor:
     missing = len(spectrum.eigenvalues) - len(energies)
     if missing < 0:
         raise BadParameter(f"energies has degree {len(energies) - 1}: the spectrum ends at {len(spectrum.shares) - 1}.")
-    return torch.cat([energies.to(torch.float64), torch.zeros(missing, dtype=torch.float64)])
+    return torch.cat([energies.to(spectrum.eigenvalues), spectrum.eigenvalues.new_zeros(missing)])

@@ -3,14 +3,10 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from beyond_kernel.checks import BadParameter, matrix, whole_number
-from beyond_kernel.foundations.inputs.laws import sphere
 from beyond_kernel.kernel_regime.activations import AnyActivation, activation_of
-from beyond_kernel.kernel_regime.dual_kernels import dual_random_feature_kernel, dual_tangent_kernel
-from beyond_kernel.random_streams import generator_for
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def draw_tensor_sketch(width: int, d: int, size: int, generator: torch.Generator
         width: entries of the first factor.
         d: entries of the second factor.
         size: number of features.
-        generator: source of the randomness.
+        generator: source of the randomness; buckets and signs lie on its device and follow the rows to theirs.
 
     Raises:
         BadParameter: if a number is below 1.
@@ -71,8 +67,8 @@ def draw_tensor_sketch(width: int, d: int, size: int, generator: torch.Generator
     whole_number("size", size)
     parts = []
     for entries in (whole_number("width", width), whole_number("d", d)):
-        parts.append(torch.randint(size, (entries,), generator=generator))
-        parts.append(2 * torch.randint(2, (entries,), generator=generator) - 1)
+        parts.append(torch.randint(size, (entries,), generator=generator, device=generator.device))
+        parts.append(2 * torch.randint(2, (entries,), generator=generator, device=generator.device) - 1)
     return TensorSketch(*parts, size)
 
 
@@ -107,6 +103,26 @@ def tensor_sketch_variance(U: torch.Tensor, V: torch.Tensor, size: int) -> torch
     return collisions / size + (2 - size % 2) * (a_u * b_v + b_u * a_v) / size**2
 
 
+def values_and_slopes(
+    X: torch.Tensor, W: torch.Tensor, activation: AnyActivation = "relu"
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return sigma(w_j . x_i) / sqrt(m) and sigma'(w_j . x_i) / sqrt(m), each of shape (n, m).
+
+    Args:
+        X: of shape (n, d).
+        W: first layer, of shape (m, d).
+        activation: a name or an elementwise torch function.
+
+    Raises:
+        BadParameter: if shapes do not fit or the activation cannot be used.
+
+    Chapter: tangent_kernel.
+    """
+    before = matrix("X", X) @ matrix("W", W, X.shape[1]).T
+    chosen = activation_of(activation)
+    return chosen.function(before) / math.sqrt(len(W)), chosen.derivative(before) / math.sqrt(len(W))
+
+
 def gradient_features(X: torch.Tensor, W: torch.Tensor, activation: AnyActivation = "relu") -> torch.Tensor:
     """Return the gradient of a network with a_j = +-1 in all its weights, up to signs: m (d + 1) features an input.
 
@@ -123,7 +139,7 @@ def gradient_features(X: torch.Tensor, W: torch.Tensor, activation: AnyActivatio
 
     Chapter: tangent_kernel.
     """
-    values, slopes = _layer(X, W, activation)
+    values, slopes = values_and_slopes(X, W, activation)
     return torch.cat([values, (slopes[:, :, None] * X[:, None, :]).flatten(1)], 1)
 
 
@@ -145,7 +161,7 @@ def direction_features(
 
     Chapter: tangent_kernel.
     """
-    values, slopes = _layer(X, W, activation)
+    values, slopes = values_and_slopes(X, W, activation)
     return torch.cat([values, slopes * (X @ matrix("directions", directions, X.shape[1]).T)], 1)
 
 
@@ -165,72 +181,8 @@ def sketched_features(
 
     Source: Han, Avron, Shoham, Kim, Shin 2021 (TensorSketch for the first-layer part). Chapter: tangent_kernel.
     """
-    values, slopes = _layer(X, W, activation)
+    values, slopes = values_and_slopes(X, W, activation)
     return torch.cat([values, sketch(slopes, X)], 1)
-
-
-METHODS = ("all gradients", "one direction", "sketch")
-
-
-def sketch_cell(
-    d: int, features: int, seed: int, n: int = 200, activation: AnyActivation = "relu"
-) -> dict[str, np.ndarray | float]:
-    """Return the relative errors of three kinds of features for the tangent kernel, all with equally many features.
-
-    The kernel is K_RF + K_first / d, the tangent kernel in the weights sqrt(d) w_j ~ N(0, I): both layers then weigh
-    about the same, as in Han et al. Inputs are on the sphere, errors in Frobenius norm of the (n, n) Gram matrix.
-
-    Args:
-        d: dimension.
-        features: F, spent on all gradients of F / (d + 1) neurons, or on F / 2 neurons and F / 2 numbers for the rest.
-        seed: of everything drawn.
-        n: number of inputs.
-        activation: a name or an elementwise torch function.
-
-    Returns:
-        ``errors`` of the whole kernel and ``first_layer`` of the part K_first alone, each for the three ``METHODS``;
-        ``predicted``: the root mean square error of the sketch over its buckets and signs, for the neurons drawn.
-
-    Raises:
-        BadParameter: if a parameter is out of range, or features is below d + 1.
-
-    Chapter: tangent_kernel.
-    """
-    whole_number("features", features, least=max(2, whole_number("d", d) + 1))
-    X = sphere(whole_number("n", n), d, generator_for(seed, "inputs", d))
-    head = dual_random_feature_kernel(X, activation=activation)
-    first = (dual_tangent_kernel(X, activation=activation) - head) / d
-    few, many = _neurons(features // (d + 1), d, seed), _neurons(features // 2, d, seed)
-    directions = torch.randn(len(many), d, generator=generator_for(seed, "directions", features), dtype=X.dtype)
-    sketch = draw_tensor_sketch(len(many), d, features - len(many), generator_for(seed, "sketch", features))
-    found = (
-        _parts(gradient_features(X, few, activation), len(few), d),
-        _parts(direction_features(X, many, directions, activation), len(many), d),
-        _parts(sketched_features(X, many, sketch, activation), len(many), d),
-    )
-    values, slopes = _layer(X, many, activation)
-    mean = values @ values.T + (slopes @ slopes.T) * (X @ X.T) / d
-    square = (mean - head - first).square().sum() + tensor_sketch_variance(slopes, X, sketch.size).sum() / d**2
-    return {
-        "errors": np.array([float((one + two - head - first).norm() / (head + first).norm()) for one, two in found]),
-        "first_layer": np.array([float((two - first).norm() / first.norm()) for _, two in found]),
-        "predicted": float(square.sqrt() / (head + first).norm()),
-    }
-
-
-def _neurons(width: int, d: int, seed: int) -> torch.Tensor:
-    return torch.randn(width, d, generator=generator_for(seed, "neurons", width), dtype=torch.float64) / d**0.5
-
-
-def _parts(features: torch.Tensor, width: int, d: int) -> tuple[torch.Tensor, torch.Tensor]:
-    head, first = features[:, :width], features[:, width:]
-    return head @ head.T, first @ first.T / d
-
-
-def _layer(X: torch.Tensor, W: torch.Tensor, activation: AnyActivation) -> tuple[torch.Tensor, torch.Tensor]:
-    before = matrix("X", X) @ matrix("W", W, X.shape[1]).T
-    chosen = activation_of(activation)
-    return chosen.function(before) / math.sqrt(len(W)), chosen.derivative(before) / math.sqrt(len(W))
 
 
 def _count(rows: torch.Tensor, buckets: torch.Tensor, signs: torch.Tensor, size: int) -> torch.Tensor:

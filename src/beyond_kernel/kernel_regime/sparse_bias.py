@@ -12,7 +12,8 @@ import torch
 from scipy.special import ndtr, owens_t
 
 from beyond_kernel.checks import BadParameter, matrix, real_number, vector, whole_number
-from beyond_kernel.foundations.learning.networks import TwoLayerNetwork, symmetric_init
+from beyond_kernel.foundations.learning.descent import descend, full_batch
+from beyond_kernel.foundations.learning.networks import LossGradient, TwoLayerNetwork, symmetric_init
 
 ROUNDING = 1e-13
 """Relative difference of two lengths up to which they count as equal, as on a sphere in float64."""
@@ -79,7 +80,12 @@ def sparse_bias_profile(cosines: torch.Tensor, offset: float) -> torch.Tensor:
 
 
 def sparse_bias_init(
-    width: int, d: int, offset: float, generator: torch.Generator, dtype: torch.dtype = torch.float64
+    width: int,
+    d: int,
+    offset: float,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str | None = None,
 ) -> TwoLayerNetwork:
     """Draw a network that is zero everywhere, with heads +-1/sqrt(m) and all biases at -B.
 
@@ -91,13 +97,14 @@ def sparse_bias_init(
         offset: B.
         generator: source of the weights.
         dtype: of all three tensors.
+        device: where the network is to lie; the generator's own where it is left out.
 
     Raises:
         BadParameter: if width is odd or below 2, d is below 1, or the offset is not finite.
 
     Source: Yang et al. 2023 for the bias; Damian, Lee, Soltanolkotabi 2022 for the twins. Chapter: sparse_bias.
     """
-    drawn = symmetric_init(width, d, generator, dtype)
+    drawn = symmetric_init(width, d, generator, dtype, device)
     return TwoLayerNetwork(drawn.W, drawn.a / width**0.5, torch.full_like(drawn.b, -real_number("offset", offset)))
 
 
@@ -172,8 +179,7 @@ class Training:
 def train_first_layer(network: TwoLayerNetwork, X: torch.Tensor, y: torch.Tensor, step: float, steps: int) -> Training:
     """Train first layer and biases by gradient descent on the mean squared error; the head stays.
 
-    With residuals r = f(x) - y, gates 1[active] and extended inputs (x / sqrt(d), 1) the gradient in the extended
-    weights (sqrt(d) w_j, b_j) of neuron j is (2 a_j / n) sum_i r_i gate_ij (x_i / sqrt(d), 1).
+    A step of size ``step`` on the weights sqrt(d) W is one of size ``step`` / d on W.
 
     Args:
         network: where to start.
@@ -187,22 +193,17 @@ def train_first_layer(network: TwoLayerNetwork, X: torch.Tensor, y: torch.Tensor
 
     Source: derived here; the setting of Yang et al. 2023. Chapter: sparse_bias.
     """
-    n, d = matrix("X", X, network.W.shape[1]).shape
-    vector("y", y, n)
+    d = matrix("X", X, network.W.shape[1]).shape[1]
+    vector("y", y, len(X))
     real_number("step", step, above=0)
-    whole_number("steps", steps)
-    inputs = torch.cat([X / d**0.5, torch.ones_like(X[:, :1])], 1)
-    weights = torch.cat([network.W.T * d**0.5, network.b[None, :]])
-    gates, losses, active = X.new_empty(n, len(network.a)), [], []
-    for done in range(steps + 1):
-        inner = inputs @ weights
-        torch.gt(inner, 0, out=gates)  # six times faster than through a mask of truth values
-        residuals = inner.relu_() @ network.a - y
-        losses.append(residuals.square().mean())
-        active.append(gates.mean())
-        if done < steps:
-            weights -= (2 * step / n) * network.a * ((residuals[:, None] * inputs).T @ gates)
-    trained = TwoLayerNetwork(weights[:d].T / d**0.5, network.a, weights[d].clone())
+    losses, active = [], []
+
+    def observe(_: int, __: TwoLayerNetwork, gradient: LossGradient) -> None:
+        losses.append(gradient.loss)
+        active.append(gradient.slopes.mean())
+
+    rates = {"W": step / d, "b": step}
+    trained = descend(network, full_batch(X, y), rates, whole_number("steps", steps), observe=observe)
     return Training(trained, torch.stack(losses), torch.stack(active))
 
 

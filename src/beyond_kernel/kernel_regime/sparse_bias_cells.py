@@ -1,13 +1,16 @@
 """The experiments on constant negative biases: one trained network, and kernel regression on each degree."""
 
+import functools
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from beyond_kernel.foundations.inputs.harmonics import sphere_energies
 from beyond_kernel.foundations.inputs.laws import sphere
+from beyond_kernel.foundations.learning.kernel_ridge import kernel_ridge
 from beyond_kernel.foundations.learning.measures import excess_risk
-from beyond_kernel.foundations.learning.ridge import fit_kernel_ridge
-from beyond_kernel.foundations.learning.samples import draw_problem
+from beyond_kernel.foundations.learning.samples import Problem, draw_problem
 from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.kernel_regime.degree_by_degree import degrees_of
 from beyond_kernel.kernel_regime.lazy_training import stable_step
@@ -45,7 +48,7 @@ def deviation(sampled: torch.Tensor, gram: torch.Tensor, factors: torch.Tensor, 
 
 
 def training_cell(
-    target: str, d: int, n: int, width: int, steps: int, offset: float, seed: int
+    target: str, d: int, n: int, width: int, steps: int, offset: float, *, device: str = "cpu", seed: int
 ) -> dict[str, np.ndarray | float]:
     """Train the first layer of one network in float32 and return what happens to its loss and its activity.
 
@@ -56,6 +59,7 @@ def training_cell(
         width: m, even.
         steps: gradient steps.
         offset: B.
+        device: where everything lies.
         seed: of everything drawn.
 
     Returns:
@@ -69,26 +73,29 @@ def training_cell(
     Chapter: sparse_bias.
     """
     truth = parse_target(target, d, seed).normalised()
-    X = sphere(n, d, generator_for(seed, "points", n, d))
+    X = sphere(n, d, generator_for(seed, "points", n, d)).to(device)
     y = truth(X)
     gram = sparse_bias_kernel(X, offset=offset)
     step = stable_step(gram)
-    network = sparse_bias_init(width, d, offset, generator_for(seed, "network", width, d), torch.float32)
+    network = sparse_bias_init(width, d, offset, generator_for(seed, "network", width, d), torch.float32, device)
     training = train_first_layer(network, X.float(), y.float(), step, steps)
     values = torch.linalg.eigvalsh(gram)
     sampled = empirical_kernel(network, X.float()).double()
+    fresh = sphere(500, d, generator_for(seed, "fresh", d), torch.float32).to(device)
     return {
-        "losses": training.losses.numpy(),
-        "active": training.active.numpy(),
-        "predicted": kernel_losses(gram, y, step, steps).numpy(),
+        "losses": training.losses.cpu().numpy(),
+        "active": training.active.cpu().numpy(),
+        "predicted": kernel_losses(gram, y, step, steps).cpu().numpy(),
         "smallest": float(values[0]),
         "largest": float(values[-1]),
         "deviation": deviation(sampled, gram, X @ X.T / d + 1, width // 2),
-        "blind": blind_fraction(network, sphere(500, d, generator_for(seed, "fresh", d), torch.float32)),
+        "blind": blind_fraction(network, fresh),
     }
 
 
-def risk_cell(target: str, d: int, n: int, noise: float, offset: float, seed: int) -> dict[str, np.ndarray]:
+def degree_risk_cell(
+    target: str, d: int, n: int, noise: float, offset: float, *, device: str = "cpu", seed: int
+) -> dict[str, np.ndarray]:
     """Fit kernel ridge regression with K_B to the part of each degree of a target, each as a task of its own.
 
     Args:
@@ -97,6 +104,7 @@ def risk_cell(target: str, d: int, n: int, noise: float, offset: float, seed: in
         n: training points on the sphere.
         noise: standard deviation of the label noise.
         offset: B.
+        device: where everything lies.
         seed: of everything drawn.
 
     Returns:
@@ -108,15 +116,14 @@ def risk_cell(target: str, d: int, n: int, noise: float, offset: float, seed: in
     Chapter: sparse_bias.
     """
     parts = _parts(target, d, seed)
-    problems = [draw_problem(part, n, noise, seed, "sphere", 500, 1000) for part in parts]
-    inputs = problems[0]  # the streams of inputs do not depend on the target, so one kernel serves all parts
-    gram = sparse_bias_kernel(inputs.train.X, offset=offset)
-    held_out = sparse_bias_kernel(inputs.validation.X, inputs.train.X, offset)
-    fresh = sparse_bias_kernel(inputs.test.X, inputs.train.X, offset)
+    problems = [draw_problem(part, n, noise, seed, "sphere", 500, 1000, device=device) for part in parts]
+    # the streams of inputs do not depend on the target: the same tensors for all parts, so that one kernel serves all
+    problems = [_on_inputs_of(problems[0], problem) for problem in problems]
+    kernel = functools.lru_cache(maxsize=3)(functools.partial(sparse_bias_kernel, offset=offset))
     risks = []
     for problem in problems:
-        fit = fit_kernel_ridge(gram, problem.train.y, held_out, problem.validation.y)
-        risk = excess_risk(fresh @ fit.coefficients, problem.test.truth).value
+        prediction = kernel_ridge(problem, kernel)(problem.test.X)
+        risk = excess_risk(prediction, problem.test.truth).value
         risks.append(risk / float(problem.test.truth.square().mean()))
     return {"risks": np.array(risks)}
 
@@ -137,10 +144,10 @@ def bias_spectrum(d: int, offset: float) -> SphereSpectrum:
 
 
 def predicted_risks(target: str, d: int, n: int, noise: float, offset: float) -> dict[str, np.ndarray]:
-    """Predict what ``risk_cell`` measures, from the eigenvalues of K_B alone.
+    """Predict what ``degree_risk_cell`` measures, from the eigenvalues of K_B alone.
 
     Args:
-        target, d, n, noise, offset: as in ``risk_cell``.
+        target, d, n, noise, offset: as in ``degree_risk_cell``.
 
     Returns:
         ``risks``: predicted excess risk of each degree, in units of the part's mean square.
@@ -161,3 +168,13 @@ def predicted_risks(target: str, d: int, n: int, noise: float, offset: float) ->
 def _parts(target: str, d: int, seed: int) -> list[Target]:
     truth = parse_target(target, d, seed)
     return [truth.part(k).normalised() for k in degrees_of(truth)]
+
+
+def _on_inputs_of(shared: Problem, problem: Problem) -> Problem:
+    """Return a problem with the inputs of another one, which are equal, as the very same tensors."""
+    return replace(
+        problem,
+        train=replace(problem.train, X=shared.train.X),
+        validation=replace(problem.validation, X=shared.validation.X),
+        test=replace(problem.test, X=shared.test.X),
+    )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 from scipy.linalg import eigh_tridiagonal
 
@@ -41,8 +42,11 @@ class SphereSpectrum:
 
     @property
     def tail(self) -> float:
-        """What is left of the trace above the highest degree."""
-        return self.trace - float(self.eigenvalues @ self.multiplicities)
+        """What is left of the trace above the highest degree; exactly zero where rounding errors would explain it."""
+        left = self.trace - float(self.eigenvalues @ self.multiplicities)
+        held = self.multiplicities[self.eigenvalues != 0]
+        # Each mean is known to ROUNDING of the trace, and enters the sum times the root of its multiplicity.
+        return left if abs(left) > ROUNDING * abs(self.trace) * (1 + float(held.sqrt().sum())) else 0.0
 
 
 def multiplicity(d: int, k: int) -> int:
@@ -71,8 +75,10 @@ def sphere_spectrum(
     By Funk and Hecke's formula every harmonic of degree k is an eigenfunction, with eigenvalue
     E[profile(t) P_k(t)], t the cosine between two random points and P_k Gegenbauer's polynomial with P_k(1) = 1. With
     p_k = sqrt(B(d, k)) P_k, which has E p_k^2 = 1, it is computed as E[profile(t) p_k(t)] / sqrt(B(d, k)): the mean
-    is of order d^{-k/2} and keeps its digits where the eigenvalue, of order d^{-k}, would lose them. A mean that is
-    lost in rounding counts as zero: such a degree is absent, as the odd ones are from a ReLU kernel without biases.
+    is of order d^{-k/2} and keeps its digits where the eigenvalue, of order d^{-k}, would lose them. Each degree is
+    taken from what the lower ones leave of the profile: a large mean of degree 0 would bury the small ones in its
+    rounding errors. A mean that is lost in rounding counts as zero: such a degree is absent, as the odd ones are from
+    a ReLU kernel without biases.
 
     Args:
         profile: takes a float64 tensor of cosines in [-1, 1] of shape (nodes,) and returns the kernel's values.
@@ -98,11 +104,22 @@ def sphere_spectrum(
         )
     cosines, weights, basis = _gegenbauer_rule(d, max_degree, nodes)
     values = _values(profile, cosines)
-    counts = torch.tensor([float(multiplicity(d, k)) for k in range(max_degree + 1)], dtype=torch.float64)
-    means = basis @ (weights * values)
-    trace = float(_values(profile, torch.ones(1, dtype=torch.float64)))
+    counts = cosines.new_tensor([float(multiplicity(d, k)) for k in range(max_degree + 1)])
+    means = _projections(basis, weights, values)
+    trace = float(_values(profile, cosines.new_ones(1)))
     eigenvalues = means.where(means.abs() > ROUNDING * abs(trace), torch.zeros_like(means)) / counts.sqrt()
     return SphereSpectrum(d, eigenvalues, counts, trace)
+
+
+def _projections(basis: torch.Tensor, weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Return the mean of values times each row of an orthonormal basis, each row from what those before it leave."""
+    means = values.new_zeros(len(basis))
+    for _ in range(2):  # the second round catches the rounding errors of the first
+        for k, row in enumerate(basis):
+            mean = row @ (weights * values)
+            means[k] += mean
+            values = values - mean * row
+    return means
 
 
 @lru_cache(maxsize=64)
@@ -112,11 +129,11 @@ def _gegenbauer_rule(d: int, max_degree: int, nodes: int) -> tuple[torch.Tensor,
     The density of t is proportional to (1 - t^2)^{(d-3)/2}. Its orthonormal polynomials obey
     t p_k = beta_{k+1} p_{k+1} + beta_k p_{k-1} with beta_k^2 = k (k + d - 3) / ((2k + d - 2) (2k + d - 4)).
     """
-    k = torch.arange(1, max(nodes, 2), dtype=torch.float64)
+    k = torch.arange(1, max(nodes, 2), dtype=torch.float64, device="cpu")
     beta = (k * (k + d - 3) / ((2 * k + d - 2) * (2 * k + d - 4))).sqrt()
     off_diagonal = beta[: nodes - 1].numpy()
-    values, vectors = eigh_tridiagonal(torch.zeros(nodes, dtype=torch.float64).numpy(), off_diagonal)
-    cosines, weights = torch.from_numpy(values), torch.from_numpy(vectors[0] ** 2)
+    values, vectors = eigh_tridiagonal(np.zeros(nodes), off_diagonal)
+    cosines, weights = (torch.as_tensor(part, device="cpu") for part in (values, vectors[0] ** 2))
     basis = [torch.ones_like(cosines), cosines / beta[0]]
     for j in range(1, max_degree):
         basis.append((cosines * basis[j] - beta[j - 1] * basis[j - 1]) / beta[j])

@@ -8,11 +8,9 @@ import numpy as np
 import torch
 
 from beyond_kernel.checks import BadParameter, one_of, whole_number
-from beyond_kernel.foundations.inputs.laws import sample_inputs
 from beyond_kernel.kernel_regime.activations import AnyActivation
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, multiplicity, sphere_spectrum
 from beyond_kernel.kernel_regime.tangent_kernel import KERNELS, kernel_profile, random_feature_kernel, tangent_kernel
-from beyond_kernel.random_streams import generator_for
 
 SAMPLES_A_STEP = 4
 """A step is called resolved if n is at least this many times the number of eigenvalues up to its end."""
@@ -149,7 +147,7 @@ def predicted_eigenvalues(spectrum: SphereSpectrum, n: int) -> np.ndarray:
     """
     whole_number("n", n)
     kept = spectrum.eigenvalues > 1e-12 * spectrum.eigenvalues.max()
-    values, counts = spectrum.eigenvalues[kept].numpy(), spectrum.multiplicities[kept].numpy()
+    values, counts = (part[kept].cpu().numpy() for part in (spectrum.eigenvalues, spectrum.multiplicities))
     shift = max(spectrum.tail, 0.0) / n
     widest = float((values * (1 + np.sqrt(counts / n)) ** 2).max()) + 2 * shift
     above = np.geomspace(1e-3 * (shift + float((values * counts).min()) / n), widest, _GRID)
@@ -159,37 +157,6 @@ def predicted_eigenvalues(spectrum: SphereSpectrum, n: int) -> np.ndarray:
     share = min(1.0, counts.sum() / n)  # fewer harmonics than samples: the other eigenvalues are all tail / n
     quantiles = 1 - (np.arange(n) + 0.5) / (n * share)
     return np.where(quantiles > 0, np.interp(quantiles, mass, shift + above), shift)
-
-
-def staircase_cell(
-    d: int,
-    n: int,
-    activation: AnyActivation,
-    seed: int,
-    kernel: str = "tangent",
-    law: str = "sphere",
-    bias: float = 0.0,
-) -> dict[str, np.ndarray]:
-    """Return the eigenvalues of Gram matrix / n, the largest first, for one sample of inputs.
-
-    Args:
-        d: dimension.
-        n: number of samples.
-        activation: a name or an elementwise torch function.
-        seed: of the inputs.
-        kernel: "random features", "tangent" or "first layer".
-        law: "sphere", "gaussian" or "hypercube".
-        bias: standard deviation of the biases.
-
-    Raises:
-        BadParameter: if a parameter is out of range.
-
-    Chapter: tangent_kernel.
-    """
-    gram_of = DUALS[one_of("kernel", kernel, tuple(DUALS))]
-    X = sample_inputs(law, n, d, generator_for(seed, "staircase", d))
-    gram = gram_of(X, None, bias, activation)
-    return {"eigenvalues": torch.linalg.eigvalsh(gram).flip(0).numpy() / n}
 
 
 def median_gaps(eigenvalues: np.ndarray, predicted: np.ndarray, steps: list[Step]) -> np.ndarray:

@@ -145,5 +145,6 @@ def _label(value: Any) -> str:
     if isinstance(value, str):
         return value
     if callable(value):
-        return innermost(value).__qualname__
+        function = innermost(value)
+        return getattr(function, "label", function.__qualname__)  # learners are known by their label
     return repr(value) if isinstance(value, float) else text_of({"": value})[4:-1]

@@ -10,7 +10,7 @@ import torch
 
 from beyond_kernel.sweeps.fingerprints import Fingerprint, stale_modules
 from beyond_kernel.sweeps.local import Cell
-from beyond_kernel.sweeps.results import Outcome, run_cell, seed_of
+from beyond_kernel.sweeps.results import Outcome, run_function, seed_of
 from beyond_kernel.sweeps.worker import WorkerError
 
 
@@ -32,7 +32,7 @@ def run_inline(
         raise WorkerError(f"{', '.join(stale)} has changed since it was imported here: start this process again.")
     with _as_a_worker():
         for index, text, parameters in cells:
-            yield index, text, run_cell(function, parameters, seed_of(text), may_be_nan)
+            yield index, text, run_function(function, parameters, seed_of(text), may_be_nan)
 
 
 @contextlib.contextmanager

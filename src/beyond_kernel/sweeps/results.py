@@ -78,7 +78,7 @@ def _array(name: Any, value: Any) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
 
 
-def run_cell(
+def run_function(
     function: Callable[..., Mapping[str, Any]], parameters: Mapping[str, Any], seed: int, may_be_nan: Collection[str]
 ) -> Outcome:
     """Run one cell; whatever it raises is part of the outcome.

@@ -138,7 +138,7 @@ class _Run:
         self._say_what_is_left_alone(progress)
         named = False
         try:
-            for _, text, outcome in self._outcomes(map(self._cell, left), workers, client, progress):
+            for _, text, outcome in self._outcomes(map(self._named, left), workers, client, progress):
                 if outcome is not None and (outcome.result is not None or outcome.error):  # no worker has written it
                     self.store.put(self.version, text, outcome)
                 progress.step(outcome is not None and outcome.status != DONE)
@@ -174,7 +174,7 @@ class _Run:
         outcome = self.store.get(self.version, text_of(self.grid.cell(index)))
         return outcome is not None and (outcome.status == DONE or not retry_failed)
 
-    def _cell(self, index: int) -> Cell:
+    def _named(self, index: int) -> Cell:
         parameters = self.grid.cell(index)
         return index, text_of(parameters), parameters
 

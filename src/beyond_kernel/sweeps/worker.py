@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 import cloudpickle
 
 from beyond_kernel.sweeps.fingerprints import Fingerprint, fingerprint, importable, innermost
-from beyond_kernel.sweeps.results import Outcome, run_cell, seed_of
+from beyond_kernel.sweeps.results import Outcome, run_function, seed_of
 from beyond_kernel.sweeps.store import Store, StoreError, Version
 
 # This module is loaded by every worker process: nothing slower than numpy may be imported here.
@@ -168,7 +168,7 @@ def serve(connection: Connection, writing: threading.Lock) -> None:
         kind, content = connection.recv()
         if kind == "cells":
             for index, text, parameters in content:
-                outcome = run_cell(function, parameters, seed_of(text), job.may_be_nan)
+                outcome = run_function(function, parameters, seed_of(text), job.may_be_nan)
                 connection.send(("cell", index, _kept(store, writing, job, text, outcome)))
             continue
         if store is not None:

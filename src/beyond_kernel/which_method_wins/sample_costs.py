@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import xarray
 
-from beyond_kernel.checks import BadParameter, list_of, whole_number
+from beyond_kernel.checks import list_of, whole_number
 from beyond_kernel.foundations.exponents.exponents import generative_exponent
 from beyond_kernel.foundations.targets.target import Target
 
@@ -19,7 +19,7 @@ class Cost:
     """What one method asks of a target: order n = d^exponent, the target's number of directions held fixed.
 
     Attributes:
-        learner: the method.
+        learner: the method, by the label that its learner has in figures and tables.
         exponent: power of d, up to constants and logarithms; NaN where the condition fails.
         condition: what the target must satisfy, in words.
         holds: whether it does.
@@ -52,9 +52,9 @@ class Cost:
 def sample_costs(target: Target) -> list[Cost]:
     """Return for each method of the book the order of samples that its theory predicts for a target.
 
-    Inputs are Gaussian, or uniform on the sphere for the kernel; d grows, degree and number of directions do not. Every
-    order is up to constants and logarithms. Where two theorems speak of one method, the row is the one for
-    polynomials.
+    Inputs are Gaussian, or uniform on the sphere for the kernels; d grows, degree and number of directions do not.
+    Every order is up to constants and logarithms. Where two theorems speak of one method, the row is the one for
+    polynomials. A row bears the label of its learner, so that theory and measurement join by name.
 
     Args:
         target: polynomial target, not constant.
@@ -66,7 +66,8 @@ def sample_costs(target: Target) -> list[Cost]:
     """
     target.information_exponent()  # refuses a constant
     return [
-        _kernel(target),
+        _kernel(target, "random-feature kernel"),
+        _kernel(target, "tangent kernel"),
         _one_step(target),
         _transfer(target),
         _online(target),
@@ -75,35 +76,6 @@ def sample_costs(target: Target) -> list[Cost]:
         _spectral(target),
         _layers(target),
     ]
-
-
-def single_index_text(target: Target) -> str:
-    """Return a target of rank one as the text of a polynomial in z1, where z1 is its one relevant direction.
-
-    C_k of such a target is c_k v x ... x v, and the coefficient of He_k is c_k / k!. Coefficients are rounded to twelve
-    digits; absent degrees stay absent.
-
-    Args:
-        target: a target of rank 1.
-
-    Raises:
-        BadParameter: if the rank is not 1.
-
-    Source: Hermite expansion. Chapter: targets_and_inputs.
-    """
-    if target.rank != 1:
-        raise BadParameter(f"target {target.text!r} has rank {target.rank}: a single index has rank 1.")
-    v = target.frame.T @ target.directions[:, 0]
-    terms = []
-    for k, energy in enumerate(target.energy_by_degree().tolist()):
-        if not energy:
-            continue
-        contracted = target.tensor(k)
-        for _ in range(k):
-            contracted = contracted @ v
-        factor = float(contracted) / math.factorial(k)
-        terms.append(f"{factor:+.12f}" + (f"*He{k}(z1)" if k else ""))
-    return " ".join(terms)
 
 
 def cost_table(costs: Sequence[Cost]) -> str:
@@ -117,8 +89,8 @@ def cost_table(costs: Sequence[Cost]) -> str:
     lines = []
     for cost in costs:
         mark = "yes" if cost.holds else "no "
-        lines.append(f"{cost.learner:<32} n ~ {cost.order:<8} {mark} {cost.condition}: {cost.reason}")
-        lines.append(f"{'':<32} {cost.source}; chapter: {cost.chapter}")
+        lines.append(f"{cost.learner:<22} n ~ {cost.order:<8} {mark} {cost.condition}: {cost.reason}")
+        lines.append(f"{'':<22} {cost.source}; chapter: {cost.chapter}")
     return "\n".join(lines)
 
 
@@ -143,13 +115,14 @@ def predicted_orders(costs: Sequence[Cost], dims: Sequence[int]) -> xarray.DataA
     return xarray.DataArray(values, {"learner": names, "d": list(dims)}, ["learner", "d"])
 
 
-def _kernel(target: Target) -> Cost:
+def _kernel(target: Target, learner: str) -> Cost:
+    """Return the row of a kernel that no rotation changes: the bound is the same for all of them."""
     return Cost(
-        "rotation-invariant kernel",
+        learner,
         float(target.degree),
         "none",
         True,
-        f"degree p = {target.degree}; fewer directions do not help",
+        f"degree p = {target.degree}; fewer directions do not help a rotation-invariant kernel",
         "Ghorbani et al. 2021 (abstract)",
         "kernel_regime/degree_by_degree",
     )
@@ -160,7 +133,7 @@ def _one_step(target: Target) -> Cost:
     holds = not target.has_degenerate_hessian
     fault = f"rank of H = {seen} of {rank}" + ("" if holds else ": what lives on the others is not learnt")
     return Cost(
-        "one giant step",
+        "one step",
         2.0 if holds else math.nan,
         "non-degenerate expected Hessian",
         holds,
@@ -172,11 +145,11 @@ def _one_step(target: Target) -> Cost:
 
 def _transfer(target: Target) -> Cost:
     return Cost(
-        "transfer, frozen first layer",
+        "transferred",
         0.0,
         "a source task on the same directions that one step learns",
         True,
-        f"N ~ r^p with r = {target.rank}, p = {target.degree}; the source has paid d^2",
+        f"frozen first layer, N ~ r^p with r = {target.rank}, p = {target.degree}; the source has paid d^2",
         "Damian, Lee, Soltanolkotabi 2022, Theorem 3",
         "transfer/frozen_representation",
     )
@@ -188,7 +161,7 @@ def _online(target: Target) -> Cost:
     note = " (with a factor log d)" if k == 2 else ""
     return _single(
         target,
-        "online SGD, single index",
+        "online SGD",
         exponent,
         f"information exponent {k}{note}",
         "Ben Arous, Gheissari, Jagannath 2021 (abstract)",
@@ -199,9 +172,9 @@ def _smoothed(target: Target) -> Cost:
     k = target.information_exponent()
     return _single(
         target,
-        "online SGD on the smoothed loss",
+        "smoothed SGD",
         max(k / 2, 1),
-        f"information exponent {k}",
+        f"information exponent {k}, on a smoothed loss",
         "Damian, Nichani, Ge, Lee 2023 (abstract)",
     )
 
@@ -209,20 +182,20 @@ def _smoothed(target: Target) -> Cost:
 def _reused(target: Target) -> Cost:
     return _single(
         target,
-        "SGD that reuses a batch",
+        "reused batch",
         1,
-        "any polynomial link",
+        "any polynomial link; each batch is seen more than once",
         "Lee, Oko, Suzuki, Wu 2024; Dandi et al. 2024 (abstracts)",
     )
 
 
 def _spectral(target: Target) -> Cost:
-    k = generative_exponent(single_index_text(target)) if target.rank == 1 else 0
+    k = generative_exponent(target) if target.rank == 1 else 0
     return _single(
         target,
-        "transformed labels, spectral",
+        "spectral method",
         max(k / 2, 1),
-        f"generative exponent {k}",
+        f"generative exponent {k}, by transformed labels",
         "Damian, Pillaud-Vivien, Lee, Bruna 2024 (abstract)",
     )
 
@@ -230,11 +203,11 @@ def _spectral(target: Target) -> Cost:
 def _layers(target: Target) -> Cost:
     leap = target.leap()
     return Cost(
-        "SGD on a two-layer network",
+        "network SGD",
         float(max(leap, 2)),
         "none (a conjecture, proved for a class of targets)",
         True,
-        f"leap {leap} in the coordinates of the text; steps, each with a fresh sample",
+        f"leap {leap} in the coordinates of the text; two layers, steps, each with a fresh sample",
         "Abbe, Boix-Adsera, Misiakiewicz 2023 (abstract)",
         _PLANNED,
     )

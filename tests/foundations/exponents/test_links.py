@@ -7,7 +7,9 @@ import torch
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.exponents.links import NAMED_LINKS, as_link, mean_and_variance, refuse_constant
+from beyond_kernel.foundations.inputs.laws import gaussian
 from beyond_kernel.foundations.targets.target import parse_target
+from beyond_kernel.random_streams import generator_for
 
 POINTS = torch.linspace(-3, 3, 61, dtype=torch.float64)
 
@@ -43,6 +45,7 @@ def test_a_target_in_a_turned_frame_is_the_same_link():
     [
         ("relu", 1 / math.sqrt(2 * math.pi), 0.5 - 1 / (2 * math.pi)),
         ("sign", 0.0, 1.0),
+        ("step", 0.5, 0.25),
         ("exp", math.exp(0.5), math.exp(2) - math.e),
         ("he4", 0.0, 24.0),
         ("z1^12", 10395.0, 316234143225.0 - 10395.0**2),  # 11!! and 23!!
@@ -50,8 +53,16 @@ def test_a_target_in_a_turned_frame_is_the_same_link():
 )
 def test_mean_and_variance_by_closed_form(link, mean, variance):
     found = mean_and_variance(as_link(link))
-    # Sums of spacing 1e-3 are exact to rounding for smooth functions; a jump costs up to the spacing times 0.4.
-    assert found == pytest.approx((mean, variance), rel=5e-4, abs=5e-4)
+    assert found == pytest.approx((mean, variance), rel=1e-11, abs=1e-12)  # rounding
+
+
+@pytest.mark.parametrize("cut", [0.0, -1.0, 0.3, math.pi])
+@pytest.mark.parametrize("there", [-7.0, 0.0, 7.0])
+def test_the_value_at_a_jump_is_no_part_of_the_mean(cut, there):
+    """P(z > cut), whatever value the function has at the jump itself."""
+    jump = as_link(lambda z: torch.where(z == cut, torch.full_like(z, there), (z > cut).to(z)), [cut])
+    chance = math.erfc(cut / math.sqrt(2)) / 2
+    assert mean_and_variance(jump) == pytest.approx((chance, chance * (1 - chance)), rel=1e-11)  # rounding
 
 
 @pytest.mark.parametrize(
@@ -115,6 +126,25 @@ def test_a_constant_is_refused_whatever_its_size(shift):
         refuse_constant(as_link(lambda z: 0 * z + shift))
 
 
-def test_several_variables_have_no_values_on_a_line():
-    with pytest.raises(BadParameter, match="z1 alone"):
+def test_several_directions_have_no_values_on_a_line():
+    with pytest.raises(BadParameter, match="several directions"):
         as_link("z1*z2")(POINTS)
+
+
+@pytest.mark.parametrize("text", ["z2", "(z1 + z2)^2 - (z1 + z2)", "(2*z1 - z2 + 2*z3)^3/27 + (2*z1 - z2 + 2*z3)/3"])
+def test_a_single_index_in_any_coordinates_has_the_values_of_the_target(text):
+    """The inputs lie along the one direction that matters and move across it: t = <v, x> decides alone."""
+    target = parse_target(text, 6, seed=4)
+    v = target.directions[:, 0]
+    across = gaussian(len(POINTS), 6, generator_for(0, "across"))
+    X = POINTS[:, None] * v + across - torch.outer(across @ v, v)
+    values = as_link(target)(POINTS)
+    mirrored = as_link(target)(-POINTS)  # the sign of v is a choice
+    assert min(float((found - target(X)).abs().max()) for found in (values, mirrored)) < 1e-10
+
+
+@pytest.mark.parametrize("link", ["relu", "step", "he3", "(z1 + z2)^2", lambda z: z.double() ** 2])
+def test_a_link_keeps_the_precision_of_its_points(link):
+    values = as_link(link)(POINTS.float())
+    assert values.dtype == torch.float32
+    torch.testing.assert_close(values.double(), as_link(link)(POINTS.float().double()), rtol=1e-5, atol=1e-5)

@@ -1,10 +1,17 @@
-"""The two-layer network against its formula, and the start at which it vanishes."""
+"""The two-layer network against its formula, gradients against autograd, and the draws from which all starts."""
 
 import pytest
 import torch
 
 from beyond_kernel.checks import BadParameter
-from beyond_kernel.foundations.learning.networks import BLOCK, TwoLayerNetwork, symmetric_init
+from beyond_kernel.foundations.learning.networks import (
+    BLOCK,
+    TwoLayerNetwork,
+    random_network,
+    symmetric_init,
+    with_new_biases,
+)
+from beyond_kernel.kernel_regime.lazy_training import ScaledNetwork
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -23,6 +30,73 @@ def test_blocks_do_not_change_the_answer():
     network = TwoLayerNetwork(*(torch.randn(*s, generator=generator) for s in [(4, 2), (4,), (4,)]))
     X = torch.randn(BLOCK + 5, 2, generator=generator)
     assert torch.allclose(network(X), network.features(X) @ network.a, atol=1e-5)
+
+
+def drawn(dtype):
+    """Weights, inputs and labels with biases of both signs and a head that is not +-1."""
+    generator = torch.Generator().manual_seed(4)
+    shapes = [(6, 3), (6,), (6,), (11, 3), (11,)]
+    return (torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype) for shape in shapes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradient_of_the_two_layer_network_is_that_of_autograd(dtype):
+    W, a, b, X, y = drawn(dtype)
+    leaves = [tensor.clone().requires_grad_() for tensor in (W, a, b)]
+    inner = X @ leaves[0].T + leaves[2]
+    loss = (torch.relu(inner) @ leaves[1] - y).square().mean()
+    slopes = torch.autograd.grad(loss, leaves)
+    found = TwoLayerNetwork(W, a, b).loss_gradient(X, y)
+    digits = {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 1e-11, "atol": 1e-12}
+    assert torch.allclose(found.loss, loss.detach(), **digits) and set(found.by_name) == {"W", "a", "b"}
+    for name, slope in zip(("W", "a", "b"), slopes, strict=True):
+        assert torch.allclose(found.by_name[name], slope, **digits) and found.by_name[name].dtype == dtype, name
+    assert torch.equal(found.slopes, (inner > 0).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("activation", ["tanh", "erf", "relu", "softplus"])
+def test_gradient_of_the_scaled_network_is_that_of_autograd(activation, dtype):
+    W, a, _, X, y = drawn(dtype)
+    leaves = [W.clone().requires_grad_(), a.clone().requires_grad_()]
+    function = torch.nn.functional.softplus if activation == "softplus" else getattr(torch, activation)
+    loss = (1.7 / 6**0.5 * function(X @ leaves[0].T) @ leaves[1] - y).square().mean()
+    slopes = torch.autograd.grad(loss, leaves)
+    found = ScaledNetwork(W, a, 1.7, activation).loss_gradient(X, y)
+    digits = {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 1e-10, "atol": 1e-11}
+    assert torch.allclose(found.loss, loss.detach(), **digits) and set(found.by_name) == {"W", "a"}
+    for name, slope in zip(("W", "a"), slopes, strict=True):
+        assert torch.allclose(found.by_name[name], slope, **digits) and found.by_name[name].dtype == dtype, name
+
+
+def test_random_neurons_are_unit_vectors_of_their_subspace_with_normal_biases():
+    generator = torch.Generator().manual_seed(5)
+    basis = torch.linalg.qr(torch.randn(9, 2, generator=generator, dtype=torch.float64)).Q
+    network = random_network(4000, basis, generator)
+    assert torch.allclose(network.W.norm(dim=1), torch.ones(4000, dtype=torch.float64))
+    assert torch.allclose(network.W @ basis @ basis.T, network.W, atol=1e-12) and not network.a.any()
+    angles = torch.atan2(*(network.W @ basis).T)
+    for moment in (angles.cos().mean(), angles.sin().mean(), (2 * angles).cos().mean(), (2 * angles).sin().mean()):
+        assert abs(float(moment)) < 0.05  # uniform on the circle: 0 +- 0.011
+    assert abs(float(network.b.mean())) < 0.07 and float(network.b.var()) == pytest.approx(1, abs=0.1)  # four sigma
+
+
+def test_new_biases_are_standard_normal_and_nothing_else_changes():
+    network = symmetric_init(4000, 3, torch.Generator().manual_seed(6))
+    fresh = with_new_biases(network, torch.Generator().manual_seed(7))
+    assert torch.equal(fresh.W, network.W) and torch.equal(fresh.a, network.a) and not network.b.any()
+    assert abs(float(fresh.b.mean())) < 0.07 and float(fresh.b.var()) == pytest.approx(1, abs=0.1)  # four sigma
+    assert torch.equal(fresh.b, with_new_biases(network, torch.Generator().manual_seed(7)).b)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_draws_have_the_precision_that_is_asked_for(dtype):
+    generator = torch.Generator().manual_seed(8)
+    start = symmetric_init(6, 3, generator, dtype)
+    for network in (start, with_new_biases(start, generator), random_network(5, torch.eye(3, dtype=dtype), generator)):
+        assert network.W.dtype == network.a.dtype == network.b.dtype == dtype
+    other = start.to(torch.ones(1, dtype=torch.float64))
+    assert other.W.dtype == other.a.dtype == other.b.dtype == torch.float64
 
 
 def test_symmetric_start_is_zero_and_has_the_stated_law():

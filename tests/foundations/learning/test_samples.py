@@ -1,10 +1,15 @@
 """Samples have the labels they state, and the three samples of a problem are independent streams."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 
 from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.laws import INPUT_LAWS, spiked_gaussian
+from beyond_kernel.foundations.inputs.radial_inputs import RADIAL_LAWS
 from beyond_kernel.foundations.learning.samples import draw_matched_sample, draw_problem, draw_sample
+from beyond_kernel.foundations.learning.tasks import task_from_arrays
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.random_streams import generator_for
 
@@ -55,6 +60,92 @@ def test_matched_samples_share_what_matters_in_every_dimension_and_are_standard_
     assert torch.allclose(sample.truth, target(sample.X))
 
 
+def test_matched_samples_leave_the_other_coordinates_to_their_own_stream():
+    """With another latent stream only z and the labels differ: what is left of x outside the span stays."""
+    samples = [draw_matched_sample(TARGET, 50, 0.2, generator_for(s, "z"), generator_for(0, "rest")) for s in (0, 1)]
+    frame = TARGET.frame
+    first, second = (sample.X - sample.X @ frame @ frame.T for sample in samples)
+    assert torch.allclose(first, second, atol=1e-12)
+    assert not torch.allclose(samples[0].X @ frame, samples[1].X @ frame)
+
+
+@dataclass
+class FirstTimesLength:
+    """A task of a reader's own: x_1 |x|."""
+
+    dim: int = 3
+    directions: None = None
+    second_moment: float = 5.0  # E x_1^2 |x|^2 = d + 2 under Gaussian inputs
+
+    def __call__(self, X):
+        return X[:, 0] * X.norm(dim=1)
+
+
+def doubled(n, d, generator, dtype):
+    return 2 * torch.ones(n, d, dtype=dtype)
+
+
+@pytest.mark.parametrize("law", [*INPUT_LAWS, *RADIAL_LAWS, doubled], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_reader_s_own_task_meets_every_law(law, dtype):
+    task = FirstTimesLength()
+    problem = draw_problem(task, 30, 0.5, seed=0, law=law, n_validation=20, n_test=10, dtype=dtype)
+    assert problem.task is task and problem.test.reference is problem.test.truth
+    for sample, size in ((problem.train, 30), (problem.validation, 20), (problem.test, 10)):
+        assert sample.X.shape == (size, 3) and sample.X.dtype == sample.y.dtype == sample.truth.dtype == dtype
+        assert torch.equal(sample.truth, sample.X[:, 0] * sample.X.norm(dim=1))
+        # heavy tails reach values of 1e3 or more, and y - truth loses digits there
+        gap = (sample.y - sample.truth).abs() - 0.5
+        assert (gap.abs() <= 1e-6 + 8 * torch.finfo(dtype).eps * sample.truth.abs()).all()
+    generator = generator_for(0, "train", 30, 3)
+    draw = (INPUT_LAWS | RADIAL_LAWS)[law] if isinstance(law, str) else law
+    assert torch.equal(problem.train.X, draw(30, 3, generator, dtype))
+
+
+def test_a_sampler_with_options_is_a_law_and_a_bad_one_is_told():
+    def spiked(n, d, generator, dtype):
+        return spiked_gaussian(n, d, generator, dtype, direction=torch.eye(d, dtype=dtype)[0], strength=8.0)
+
+    X = draw_sample(FirstTimesLength(), 5000, 0.0, generator_for(0), law=spiked).X
+    assert float(X[:, 0].var()) == pytest.approx(9, rel=0.1)  # five standard errors of sqrt(2 / 5000)
+    with pytest.raises(BadParameter, match=r"did not return a tensor of shape \(5, 3\)"):
+        draw_sample(FirstTimesLength(), 5, 0.0, generator_for(0), law=lambda n, d, generator, dtype: torch.ones(d, n))
+
+
+ROWS = task_from_arrays(torch.arange(60.0)[:, None] + torch.tensor([0.0, 0.25]), torch.arange(60.0) % 7)
+
+
+def test_arrays_fall_into_three_disjoint_parts_whose_truth_nobody_knows():
+    problem = draw_problem(ROWS, 30, 0.0, seed=0, n_validation=20, n_test=10)
+    parts = [problem.train, problem.validation, problem.test]
+    assert [len(part) for part in parts] == [30, 20, 10]
+    places = torch.cat([part.X[:, 0] for part in parts]).long()
+    assert sorted(places.tolist()) == list(range(60)) and places.tolist() != list(range(60))
+    for part in parts:
+        rows = part.X[:, 0].long()
+        assert torch.equal(part.X, ROWS.X[rows]) and torch.equal(part.y, ROWS.y[rows])
+        assert part.truth is None and part.reference is part.y
+    assert torch.equal(problem.train.X, draw_problem(ROWS, 30, 0.0, 0, n_validation=20, n_test=10).train.X)
+    assert not torch.equal(problem.train.X, draw_problem(ROWS, 30, 0.0, 1, n_validation=20, n_test=10).train.X)
+
+
+def test_noise_on_arrays_spares_the_test_labels_and_points_are_the_same_for_every_n():
+    few, many = (draw_problem(ROWS, n, 0.5, seed=0, n_validation=20, n_test=10) for n in (5, 30))
+    for problem in (few, many):
+        assert torch.equal(problem.test.y, ROWS.y[problem.test.X[:, 0].long()])
+        for part in (problem.train, problem.validation):
+            assert ((part.y - ROWS.y[part.X[:, 0].long()]).abs() == 0.5).all()
+    assert torch.equal(few.test.X, many.test.X) and torch.equal(few.validation.X, many.validation.X)
+
+
+def test_more_points_than_there_are_is_told():
+    with pytest.raises(BadParameter, match="points are asked for, and the arrays hold 60: ask for fewer"):
+        draw_problem(ROWS, 31, 0.0, 0, n_validation=20, n_test=10)
+    with pytest.raises(BadParameter, match="61 points are asked for"):
+        draw_sample(ROWS, 61, 0.0, generator_for(0))
+    assert len(draw_sample(ROWS, 60, 0.0, generator_for(0))) == 60
+
+
 def test_bad_input_is_refused_with_a_sentence():
     with pytest.raises(BadParameter, match="n = 0"):
         draw_problem(TARGET, 0, 0.1, 3)
@@ -62,3 +153,7 @@ def test_bad_input_is_refused_with_a_sentence():
         draw_sample(TARGET, 5, -1, generator_for(0))
     with pytest.raises(BadParameter, match="law = 'cauchy'"):
         draw_sample(TARGET, 5, 0, generator_for(0), law="cauchy")
+    with pytest.raises(TypeError, match="has no dim, directions, second_moment"):
+        draw_problem(torch.sin, 5, 0.0, 0)
+    with pytest.raises(BadParameter, match="noise = -1"):
+        draw_problem(ROWS, 5, -1, 0, n_validation=5, n_test=5)

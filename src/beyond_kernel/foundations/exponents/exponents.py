@@ -17,8 +17,8 @@ from beyond_kernel.foundations.exponents.links import (
     as_link,
     mean_and_variance,
     refuse_constant,
-    variables_of,
 )
+from beyond_kernel.foundations.targets.algebra import order
 from beyond_kernel.foundations.targets.hermite import hermite_coefficients
 from beyond_kernel.foundations.targets.target import Target
 
@@ -28,7 +28,7 @@ _ZERO = 1e-8  # rounding leaves 1e-12, a quadrature that has settled mostly 1e-1
 
 
 class Exponents(NamedTuple):
-    """The three exponents of a link or a target; ``generative`` is None for a target of several variables."""
+    """The three exponents of a link or a target; ``generative`` is None for a target of rank above 1."""
 
     information: int
     leap: int
@@ -49,7 +49,7 @@ def exponents_of(link: AnyLink, breakpoints: Sequence[float] = (), max_degree: i
     Chapter: hermite_calculus.
     """
     link = as_link(link, breakpoints)
-    single = link.target is None or variables_of(link.target) <= {1}
+    single = link.target is None or link.target.rank <= 1
     first, jump = (exponent(link, max_degree=max_degree) for exponent in (information_exponent, leap))
     return Exponents(first, jump, generative_exponent(link, max_degree) if single else None)
 
@@ -105,21 +105,22 @@ def leap(link: AnyLink, breakpoints: Sequence[float] = (), max_degree: int = 12)
 def generative_exponent(link: AnyLink, max_degree: int = 12) -> int:
     """Return the smallest k >= 1 with E[T(y) h_k(z)] not zero for some T, with the noiseless label y = f(z).
 
-    Polynomials are decided exactly: 2 if even, 1 otherwise. Take the leading coefficient positive and t above all
-    extrema. With odd degree y > t is z > b, and E[z 1{y > t}] is the normal density at b, not zero. With even degree
-    y > t is z < a or z > b, and it is the difference of the densities at b and a: zero for all such t only if a = -b,
-    so if f is even. Then E[z | y] = 0 by symmetry, and E[h_2 1{y > t}] is above zero.
+    Polynomials of one direction v, in whatever coordinates, are decided exactly: 2 if even, 1 otherwise. Take the
+    leading coefficient positive and t above all extrema. With odd degree y > t is z > b, and E[z 1{y > t}] is the
+    normal density at b, not zero. With even degree y > t is z < a or z > b, and it is the difference of the densities
+    at b and a: zero for all such t only if a = -b, so if f is even. Then E[z | y] = 0 by symmetry, and
+    E[h_2 1{y > t}] is above zero. The part of degree k is c_k He_k(<v, x>): f is even if no odd degree has a part.
 
     Other links are decided by thresholds T(y) = 1{y > t}, whose combinations approach every T. A largest correlation
     counts as zero below 1e-8 and as not zero above 1e-5; what lies between is refused. Kinks and jumps need not be
     named, and the link needs no second moment.
 
     Args:
-        link: as for ``information_exponent``, of one variable.
+        link: as for ``information_exponent``, of one variable or of rank 1.
         max_degree: degrees that are looked at, from 1 to 40.
 
     Raises:
-        BadParameter: if the link is constant, not finite, oscillates too fast, depends on several variables, or is
+        BadParameter: if the link is constant, not finite, oscillates too fast, depends on several directions, or is
             not decided up to ``max_degree``.
 
     Source: Damian, Pillaud-Vivien, Lee and Bruna (2024) for the notion; the rule for polynomials is derived here.
@@ -146,4 +147,4 @@ def _first(link: Link, sizes: torch.Tensor, what: str) -> int:
 
 
 def _is_even(target: Target) -> bool:
-    return all(exponent % 2 == 0 for index in target.coefficients for _, exponent in index)
+    return all(order(index) % 2 == 0 for index in target.coefficients)

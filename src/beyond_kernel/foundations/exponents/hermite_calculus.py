@@ -1,4 +1,4 @@
-"""What chapter hermite_calculus computes: closed forms of the calculus, and experiments, each a pure function."""
+"""The closed forms of chapter hermite_calculus: coefficients, correlated moments, power series, energies, curves."""
 
 import math
 from collections.abc import Sequence
@@ -9,22 +9,17 @@ import torch
 import xarray
 from scipy.special import roots_legendre
 
-from beyond_kernel.checks import BadParameter, real_number, whole_number
+from beyond_kernel.checks import real_number, whole_number
 from beyond_kernel.foundations.exponents.exponents import generative_exponent
 from beyond_kernel.foundations.exponents.label_transformations import (
     LabelTransformation,
     label_transformation,
 )
 from beyond_kernel.foundations.exponents.links import as_link, mean_and_variance
-from beyond_kernel.foundations.inputs.laws import gaussian
 from beyond_kernel.foundations.targets.hermite import hermite, hermite_coefficients, hermite_table
-from beyond_kernel.foundations.targets.hermite_tensors import stein_terms
-from beyond_kernel.foundations.targets.target import parse_target
-from beyond_kernel.random_streams import generator_for
 
 RAMPS = {"step": 0, "relu": 1, "relu squared / 2": 2}
 """Powers p of the ramps max(0, z)^p / p!."""
-_ROWS_AT_ONCE = 16_384  # the Hermite tables of so many rows stay in the cache
 
 
 def link_coefficients(link: str, max_degree: int) -> torch.Tensor:
@@ -68,12 +63,12 @@ def ramp_coefficients(power: int, max_degree: int) -> torch.Tensor:
     whole_number("power", power, least=-1, most=6)
     whole_number("max_degree", max_degree, least=0)
     if power == -1:
-        return hermite_table(max_degree, torch.zeros((), dtype=torch.float64)) / math.sqrt(2 * math.pi)
+        return hermite_table(max_degree, torch.zeros((), dtype=torch.float64, device="cpu")) / math.sqrt(2 * math.pi)
     mean = 2 ** (power / 2 - 1) * math.gamma((power + 1) / 2) / (math.sqrt(math.pi) * math.factorial(power))
-    first = torch.tensor([mean], dtype=torch.float64)
+    first = torch.tensor([mean], dtype=torch.float64, device="cpu")
     if max_degree == 0:
         return first
-    roots = torch.arange(1, max_degree + 1, dtype=torch.float64).sqrt()
+    roots = torch.arange(1, max_degree + 1, dtype=torch.float64, device="cpu").sqrt()
     return torch.cat([first, ramp_coefficients(power - 1, max_degree - 1) / roots])
 
 
@@ -97,69 +92,13 @@ def correlated_moments(max_degree: int, correlation: float) -> torch.Tensor:
     """
     whole_number("max_degree", max_degree, least=0, most=30)
     rho = real_number("correlation", correlation, least=-1, most=1)
-    nodes, weights = (torch.from_numpy(part) for part in np.polynomial.hermite_e.hermegauss(max_degree + 1))
+    nodes, weights = (
+        torch.as_tensor(part, device="cpu") for part in np.polynomial.hermite_e.hermegauss(max_degree + 1)
+    )
     weights = weights / weights.sum()
     v = rho * nodes[:, None] + math.sqrt(1 - rho**2) * nodes
     inner = hermite_table(max_degree, v) @ weights  # E[h_k(v) | u] at the nodes of u
     return (hermite_table(max_degree, nodes) * weights) @ inner.T
-
-
-def dual_cell(link: str, correlation: float, n: int, seed: int) -> dict[str, float]:
-    """Return ``dual``: the mean of f(u) f(v) over n pairs of normal variables of this correlation, over E f^2."""
-    real_number("correlation", correlation, least=-1, most=1)
-    draws = gaussian(n, 2, generator_for(seed, "pairs"))
-    given, u = as_link(link), draws[:, 0]
-    v = correlation * u + math.sqrt(1 - correlation**2) * draws[:, 1]
-    return {"dual": float((given(u) * given(v)).mean()) / _second_moment(link)}
-
-
-def stein_cell(target: str, q: int, k: int, n: int, seed: int) -> dict[str, float]:
-    """Compare the means of f(x) He_k(x) and of grad^k f(x) over n Gaussian points with the exact C_k.
-
-    The target lives on its own q variables, so that its hidden directions are the axes.
-
-    Returns:
-        ``error``: Frobenius distance of the two means from C_k, as an array; ``expected``: what their covariance
-        predicts for it, sqrt(trace / n); ``gap``: root mean square over the entries of the difference of the two
-        means in units of its standard error, about 1 where Stein's identity holds.
-    """
-    truth = parse_target(target, q, directions=torch.eye(q, dtype=torch.float64))
-    exact = truth.tensor(k).flatten()
-    sides = [side.flatten(1) for side in stein_terms(truth, gaussian(n, q, generator_for(seed, "stein", n)), k)]
-    difference = sides[0] - sides[1]
-    noisy = difference.std(0) > 1e-12
-    ratios = difference.mean(0)[noisy] / (difference.std(0)[noisy] / n**0.5)
-    return {
-        "error": np.array([float((side.mean(0) - exact).norm()) for side in sides]),
-        "expected": np.array([float((side.var(0).sum() / n).sqrt()) for side in sides]),
-        "gap": float(ratios.square().mean().sqrt()) if noisy.any() else float("nan"),
-    }
-
-
-def direction_cell(link: str, d: int, n: int, transformed: bool, seed: int) -> dict[str, float]:
-    """Look for the direction u of y = f(<u, x>) in the moment of order k of n labels, k the generative exponent.
-
-    With k = 1 the estimate is the mean of T(y) x, with k = 2 the top eigenvector of the mean of T(y) (x x^T - I). T(y)
-    is E[h_k | y], or y itself less its mean.
-
-    Returns:
-        ``overlap``: squared cosine between estimate and u; a direction drawn at random has 1 / d on average.
-
-    Raises:
-        BadParameter: if the generative exponent of the link is above 2.
-    """
-    k = _exponent(link)
-    if k > 2:
-        raise BadParameter(f"link = {link!r} has generative exponent {k}: a vector or a matrix shows only 1 or 2.")
-    X = gaussian(n, whole_number("d", d), generator_for(seed, "directions", d))
-    y = as_link(link)(X[:, 0])  # by symmetry u may be the first axis
-    weights = _transformation(link, k)(y) if transformed else y - y.mean()
-    if k == 1:
-        estimate = weights @ X
-    else:
-        values, vectors = torch.linalg.eigh((X * weights[:, None]).T @ X / n - weights.mean() * torch.eye(d).to(X))
-        estimate = vectors[:, values.abs().argmax()]
-    return {"overlap": float(estimate[0] ** 2 / estimate.square().sum())}
 
 
 def expected_overlap(link: str, d: int, n: int) -> float:
@@ -175,15 +114,8 @@ def expected_overlap(link: str, d: int, n: int) -> float:
 
     Source: derived here. Chapter: hermite_calculus.
     """
-    energy = _transformation(link, 1).energy
+    energy = transformation_of(link, 1).energy
     return 1 / (1 + (whole_number("d", d) - 1) / (whole_number("n", n) * energy))
-
-
-def sampled_energy_cell(max_degree: int, n: int, seed: int) -> dict[str, np.ndarray]:
-    """Return ``energy``: the means of h_k(z)^2 over n draws, k = 0, ..., max_degree; each has expectation 1."""
-    z = gaussian(n, 1, generator_for(seed, "energies")).ravel()
-    total = sum(hermite_table(max_degree, rows).square().sum(1) for rows in z.split(_ROWS_AT_ONCE))
-    return {"energy": (total / n).numpy()}
 
 
 def energy_within(reach: float, k: int) -> float:
@@ -197,9 +129,9 @@ def energy_within(reach: float, k: int) -> float:
     """
     real_number("reach", reach, above=0)
     nodes, weights = roots_legendre(200 + 4 * whole_number("k", k, least=0))
-    z = torch.from_numpy(reach * nodes)
+    z, weights = (torch.as_tensor(part, device="cpu") for part in (reach * nodes, weights))
     density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-    return float(reach * (torch.from_numpy(weights) * density) @ hermite(k, z) ** 2)
+    return float(reach * (weights * density) @ hermite(k, z) ** 2)
 
 
 def seen_energy(n: int, k: int) -> float:
@@ -212,7 +144,7 @@ def seen_energy(n: int, k: int) -> float:
     Source: derived here. Chapter: hermite_calculus.
     """
     half = 0.5 ** (1 / whole_number("n", n))
-    return energy_within(float(torch.special.ndtri(torch.tensor((1 + half) / 2, dtype=torch.float64))), k)
+    return energy_within(float(torch.special.ndtri(torch.tensor((1 + half) / 2, dtype=torch.float64, device="cpu"))), k)
 
 
 def coefficient_decay(max_degree: int) -> xarray.DataArray:
@@ -244,7 +176,7 @@ def dual_series(link: str, correlations: Sequence[float], max_degree: int) -> np
     Chapter: hermite_calculus.
     """
     energies = link_coefficients(link, max_degree).numpy() ** 2
-    return np.polyval(energies[::-1], np.asarray(correlations)) / _second_moment(link)
+    return np.polyval(energies[::-1], np.asarray(correlations)) / second_moment(link)
 
 
 def label_curves(links: Sequence[str], ranks: Sequence[float]) -> xarray.DataArray:
@@ -256,26 +188,48 @@ def label_curves(links: Sequence[str], ranks: Sequence[float]) -> xarray.DataArr
 
     Chapter: hermite_calculus.
     """
-    z = torch.special.ndtri(torch.linspace(1e-5, 1 - 1e-5, 40_001, dtype=torch.float64))
-    wanted = torch.tensor(ranks, dtype=torch.float64)
+    z = torch.special.ndtri(torch.linspace(1e-5, 1 - 1e-5, 40_001, dtype=torch.float64, device="cpu"))
+    wanted = torch.tensor(ranks, dtype=torch.float64, device="cpu")
     rows = {}
     for link in links:
-        transformation = _transformation(link, _exponent(link))
+        transformation = transformation_of(link, exponent_of(link))
         rows[f"{link}, degree {transformation.k}"] = transformation(as_link(link)(z).quantile(wanted)).numpy()
     return xarray.DataArray(list(rows.values()), {"link": list(rows), "rank": ranks}, ["link", "rank"])
 
 
 @lru_cache(maxsize=16)  # the same for all seeds of a sweep
-def _transformation(link: str, k: int) -> LabelTransformation:
+def transformation_of(link: str, k: int) -> LabelTransformation:
+    """Return ``label_transformation(link, k)``, kept for the next call.
+
+    Args:
+        link: a name or a text, as for ``as_link``.
+        k: the degree, from 1 to 40.
+
+    Chapter: hermite_calculus.
+    """
     return label_transformation(link, k)
 
 
 @lru_cache(maxsize=16)
-def _second_moment(link: str) -> float:
+def second_moment(link: str) -> float:
+    """Return E f^2 of a link of one variable at a standard normal variable, kept for the next call.
+
+    Args:
+        link: a name or a text, as for ``as_link``.
+
+    Chapter: hermite_calculus.
+    """
     mean, variance = mean_and_variance(as_link(link))
     return mean**2 + variance
 
 
 @lru_cache(maxsize=16)
-def _exponent(link: str) -> int:
+def exponent_of(link: str) -> int:
+    """Return the generative exponent of a link, kept for the next call.
+
+    Args:
+        link: a name or a text, as for ``generative_exponent``.
+
+    Chapter: hermite_calculus.
+    """
     return generative_exponent(link)

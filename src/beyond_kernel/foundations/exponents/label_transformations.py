@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from beyond_kernel.checks import BadParameter, vector, whole_number
-from beyond_kernel.foundations.exponents.links import AnyLink, Link, as_link, refuse_constant, variables_of
+from beyond_kernel.foundations.exponents.links import AnyLink, Link, as_link, refuse_constant
 from beyond_kernel.foundations.targets.hermite import hermite_table
 
 MOST_DEGREE = 40
@@ -31,7 +31,7 @@ def threshold_correlations(link: AnyLink, max_degree: int = 12) -> torch.Tensor:
         float64 tensor of shape (max_degree,).
 
     Raises:
-        BadParameter: if the link is constant, not finite, oscillates too fast or depends on several variables.
+        BadParameter: if the link is constant, not finite, oscillates too fast or depends on several directions.
 
     Source: derived here. Chapter: hermite_calculus.
     """
@@ -116,7 +116,7 @@ def _above_levels(link: Link, max_degree: int) -> tuple[torch.Tensor, torch.Tens
     (h_{k-1}(a) phi(a) - h_{k-1}(b) phi(b)) / sqrt(k). So only the ends matter, found by halving.
     """
     one_variable(link)
-    z = torch.linspace(-_REACH, _REACH, _CELLS + 1, dtype=torch.float64)
+    z = torch.linspace(-_REACH, _REACH, _CELLS + 1, dtype=torch.float64, device="cpu")
     values = link(z)
     levels = _levels(link, z, values)
     below = torch.searchsorted(levels, values)  # how many levels the value exceeds
@@ -125,11 +125,11 @@ def _above_levels(link: Link, max_degree: int) -> tuple[torch.Tensor, torch.Tens
     ends = _halved(link, levels[row], enters, z[cell], z[cell + 1])
     sign = 2 * enters.to(z) - 1
     density = torch.exp(-(ends**2) / 2) / math.sqrt(2 * math.pi)
-    starts_inside = (torch.arange(len(levels)) < below[0]).to(z)
+    starts_inside = (torch.arange(len(levels), device=z.device) < below[0]).to(z)
     chances = starts_inside.index_add(0, row, sign * torch.special.ndtr(-ends))
-    roots = torch.arange(1, max_degree + 1, dtype=z.dtype).sqrt()[:, None]
+    roots = torch.arange(1, max_degree + 1, dtype=z.dtype, device=z.device).sqrt()[:, None]
     terms = sign * density * hermite_table(max_degree - 1, ends) / roots
-    moments = torch.zeros(max_degree, len(levels), dtype=z.dtype).index_add(1, row, terms)
+    moments = torch.zeros(max_degree, len(levels), dtype=z.dtype, device=z.device).index_add(1, row, terms)
     kept = (chances > _LEAST_CHANCE) & (chances < 1 - _LEAST_CHANCE)
     return levels[kept], chances[kept], moments[:, kept]
 
@@ -143,8 +143,8 @@ def _levels(link: Link, z: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     refuse_constant(link)
     order = values.argsort()
     below = torch.exp(-(z[order] ** 2) / 2).cumsum(0)
-    even = (torch.arange(_LEVELS, dtype=z.dtype) + 0.5) / _LEVELS
-    tail = 10 ** torch.linspace(-7, math.log10(float(even[0])), _TAIL_LEVELS, dtype=z.dtype)
+    even = (torch.arange(_LEVELS, dtype=z.dtype, device=z.device) + 0.5) / _LEVELS
+    tail = 10 ** torch.linspace(-7, math.log10(float(even[0])), _TAIL_LEVELS, dtype=z.dtype, device=z.device)
     wanted = torch.cat([tail, even, 1 - tail]) * below[-1]
     quantiles = values[order][torch.searchsorted(below, wanted)]
     tops, margins = _extrema(values)
@@ -179,8 +179,9 @@ def _crossings(below: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the level and the cell of each crossing, by number; two neighbours cross all levels between them."""
     low, high = torch.minimum(below[:-1], below[1:]), torch.maximum(below[:-1], below[1:])
     count = high - low
-    cell = torch.arange(len(count)).repeat_interleave(count)
-    return low[cell] + torch.arange(len(cell)) - (count.cumsum(0) - count)[cell], cell
+    cell = torch.arange(len(count), device=count.device).repeat_interleave(count)
+    place = torch.arange(len(cell), device=count.device) - (count.cumsum(0) - count)[cell]
+    return low[cell] + place, cell
 
 
 def _halved(
@@ -195,11 +196,11 @@ def _halved(
 
 
 def one_variable(link: Link) -> Link:
-    """Return the link if it is a function of z1 alone.
+    """Return the link if it depends on one direction only, in whatever coordinates it is written.
 
     Raises:
         BadParameter: otherwise.
     """
-    if link.target is not None and not variables_of(link.target) <= {1}:
-        raise BadParameter(f"link {link.name} must be a function of z1 alone to have a generative exponent.")
+    if link.target is not None and link.target.rank > 1:
+        raise BadParameter(f"link {link.name} has rank {link.target.rank}: it must have rank 1, a single direction.")
     return link

@@ -1,18 +1,20 @@
 """Links: functions of one Gaussian variable, given by name, as the text of a polynomial, or as a callable."""
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from beyond_kernel.checks import BadParameter, real_number
+from beyond_kernel.foundations.targets.hermite import gaussian_panels
 from beyond_kernel.foundations.targets.target import Target, parse_target
 
 _MOST_VARIABLES = 50
 _FAR = 12.0  # a twelfth power still has all but 1e-16 of its second moment inside, e^(5z) all but 3 %
 _MOST_FAR = 0.1
+_PANELS = 2000  # of 24 points each, a thousandth apart
 _CENTRE = 5.0
 
 
@@ -22,9 +24,10 @@ class Link:
 
     Attributes:
         name: what it is called in messages.
-        function: takes a float64 tensor of shape (n,) and returns one of the same shape.
+        function: takes a floating-point tensor of shape (n,) and returns one of the same shape.
         breakpoints: the points at which the function or one of its derivatives jumps.
-        target: the exact polynomial, of one or several variables; None where the link is no polynomial.
+        target: the exact polynomial, of one or several directions; None where the link is no polynomial. Of one
+            direction v it may have any number of variables: the link is then t -> f(t v).
 
     Chapter: hermite_calculus.
     """
@@ -38,7 +41,7 @@ class Link:
         return f"Link({self.name!r})"
 
     def __call__(self, z: torch.Tensor) -> torch.Tensor:
-        """Return the values at the points z, shape (n,), float64.
+        """Return the values at the points z, shape (n,), dtype and device of z.
 
         Raises:
             BadParameter: if the function fails, or returns anything but finite numbers of this shape.
@@ -51,7 +54,7 @@ class Link:
         if not isinstance(values, torch.Tensor) or values.shape != z.shape or values.is_complex():
             shown = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
             raise BadParameter(f"link {self.name} returned {shown} for {tuple(z.shape)}: it must map (n,) to (n,).")
-        values = values.detach().to(torch.float64)
+        values = values.detach().to(z.dtype)
         if not torch.isfinite(values).all():
             place = float(z[~torch.isfinite(values)].abs().min())
             raise BadParameter(f"link {self.name} is not finite at |z| = {place:.4f}: it needs finite values.")
@@ -88,8 +91,8 @@ def as_link(link: AnyLink, breakpoints: Sequence[float] = ()) -> Link:
     """Return the link that a name, a text, a callable or a target stands for.
 
     Args:
-        link: a name of ``NAMED_LINKS`` or he1 to he12; the text of a polynomial in z1 (also in z1, z2, ..., which
-            only information exponent and leap accept); a callable, float64 (n,) to (n,); a ``Target``.
+        link: a name of ``NAMED_LINKS`` or he1 to he12; the text of a polynomial in z1, z2, ... (of rank above 1 only
+            information exponent and leap accept it); a callable, float64 (n,) to (n,); a ``Target``.
         breakpoints: kinks and jumps of a callable; names know their own.
 
     Raises:
@@ -112,14 +115,17 @@ def as_link(link: AnyLink, breakpoints: Sequence[float] = ()) -> Link:
 def mean_and_variance(link: Link) -> tuple[float, float]:
     """Return mean and variance of a link at a standard normal variable, by fine sums on |z| <= 24.
 
+    No point of the sums lies on a breakpoint: which value a jump has there would be a matter of rounding.
+
     Raises:
         BadParameter: if values are not finite, or more than a tenth of E f^2 lies at |z| > 12, as for a function
             that grows too fast to have a second moment.
 
     Chapter: hermite_calculus.
     """
-    z = torch.linspace(-2 * _FAR, 2 * _FAR, 48_001, dtype=torch.float64)
-    weights = torch.exp(-(z**2) / 2) * float(z[1] - z[0]) / math.sqrt(2 * math.pi)
+    cuts = [cut for cut in link.breakpoints if abs(cut) < 2 * _FAR]
+    edges = np.sort(np.concatenate([np.linspace(-2 * _FAR, 2 * _FAR, _PANELS + 1), cuts]))
+    z, weights = gaussian_panels(edges, 24)
     values = link(z)
     squares = weights * values**2
     if not torch.isfinite(squares).all() or squares[z.abs() > _FAR].sum() > _MOST_FAR * squares.sum():
@@ -137,7 +143,7 @@ def refuse_constant(link: Link) -> None:
     Raises:
         BadParameter: if it is constant there.
     """
-    values = link(torch.linspace(-_CENTRE, _CENTRE, 10_001, dtype=torch.float64))
+    values = link(torch.linspace(-_CENTRE, _CENTRE, 10_001, dtype=torch.float64, device="cpu"))
     if float(values.max() - values.min()) <= 1e-12 * max(1.0, float(values.abs().max())):
         raise BadParameter(f"link {link.name} is constant: it has no information or generative exponent.")
 
@@ -155,22 +161,19 @@ def _from_text(text: str) -> Link:
         )
     named = [int(digits[:9]) for digits in re.findall("z([0-9]+)", text)]
     dim = min(max([1, *named]), _MOST_VARIABLES)
-    return _polynomial(parse_target(text, dim, directions=torch.eye(dim, dtype=torch.float64)))
+    return _polynomial(parse_target(text, dim, directions=torch.eye(dim, dtype=torch.float64, device="cpu")))
 
 
 def _polynomial(target: Target) -> Link:
-    """Return the link of a target; its function exists where z1 is the only variable."""
-    frame = torch.eye(1, dtype=torch.float64)
-    if variables_of(target) <= {1}:
-        along = Target(target.text, 1, 0, frame, target.coefficients, target.scale)
-        return Link(repr(target.text), lambda z: along(z[:, None]), (), target)
-    return Link(repr(target.text), _of_several_variables, (), target)
+    """Return the link of a target; its function exists where the target depends on one direction at most."""
+    name = repr(target.text)
+    if target.rank > 1:
+        return Link(name, _of_several_directions, (), target)
+    axes = torch.eye(target.frame.shape[1], dtype=torch.float64, device="cpu")
+    along = Target(target.text, len(axes), 0, axes, target.coefficients, target.scale)
+    v = along.directions[:, 0] if along.rank else axes[0]
+    return Link(name, lambda z: along(z[:, None] * v.to(z)), (), target)
 
 
-def variables_of(target: Target) -> set[int]:
-    """Return the numbers i of the variables z_i that a target holds."""
-    return {variable for index in target.coefficients for variable, _ in index}
-
-
-def _of_several_variables(z: torch.Tensor) -> torch.Tensor:
-    raise BadParameter("it has several variables: a link is a function of z1 alone")
+def _of_several_directions(z: torch.Tensor) -> torch.Tensor:
+    raise BadParameter("it depends on several directions: a link is a function of one")

@@ -43,7 +43,7 @@ def sphere_energies(target: Target) -> torch.Tensor:
                 _add(by_degree.setdefault(m - 2 * j, {}), image, -factor)
             _add(parts.setdefault(m, {}), image, factor)
     energies = [_square_mean(parts.get(k, {}), target.dim) for k in range(target.degree + 1)]
-    return torch.tensor(energies, dtype=torch.float64)
+    return torch.tensor(energies, dtype=torch.float64, device="cpu")
 
 
 def _in_powers(target: Target) -> _Powers:

@@ -145,7 +145,7 @@ def heavy_tailed_radii(n: int, d: int, generator: torch.Generator, alpha: float 
         bound = np.where(beyond, 2 / (np.pi * nu * np.maximum(np.tan(angle), 1e-300)), at_nu * t / nu)
         kept.append(t[height * bound <= jv(nu, t) ** 2])
         found += len(kept[-1])
-    return torch.from_numpy(np.concatenate(kept)[:n] / k).to(generator.device)
+    return torch.as_tensor(np.concatenate(kept)[:n] / k, device=generator.device)
 
 
 def radius_above(law: str, radius: torch.Tensor, d: int, alpha: float = 1.0) -> torch.Tensor:
@@ -185,7 +185,7 @@ def radius_above(law: str, radius: torch.Tensor, d: int, alpha: float = 1.0) -> 
     if law in ("heavy-tailed", "half heavy-tailed"):
         outside = _bessel_above(d, wave_number(d, alpha) * r.ravel()).reshape(r.shape)
         values = outside if law == "heavy-tailed" else (values + outside) / 2
-    return torch.as_tensor(values).to(radius)
+    return torch.as_tensor(values, device="cpu").to(radius)
 
 
 def ball_indicator(X: torch.Tensor, radius: float) -> torch.Tensor:

@@ -1,9 +1,5 @@
-"""Samples of a radial law against the closed form of its radius: distances, quartiles, tails and running means."""
+"""Radii of a sample of a radial law, and how far a sample is from a law: Kolmogorov's distance, Hill's exponent."""
 
-import math
-from collections.abc import Sequence
-
-import numpy as np
 import torch
 from scipy.stats import kstwobign
 
@@ -12,70 +8,7 @@ from beyond_kernel.foundations.inputs.radial_inputs import RADIAL_LAWS, radius_a
 from beyond_kernel.random_streams import generator_for
 
 
-def radius_cell(law: str, d: int, n: int, seed: int) -> dict[str, float]:
-    """Draw n inputs of a radial law and compare their radii with the closed form.
-
-    Args:
-        law: a key of ``RADIAL_LAWS``.
-        d: dimension, at least 2.
-        n: number of draws, at least 40.
-        seed: seed of the draws.
-
-    Returns:
-        ``distance``, the Kolmogorov-Smirnov distance times sqrt(n); ``exponent``, Hill's estimate of the tail exponent
-        from the largest fortieth of the radii.
-
-    Raises:
-        BadParameter: if an argument is out of range.
-
-    Chapter: targets_and_inputs.
-    """
-    radii = sampled_radii(law, d, whole_number("n", n, least=40), seed)
-    return {
-        "distance": ks_distance(1 - radius_above(law, radii, d)) * math.sqrt(n),
-        "exponent": hill_exponent(radii, n // 40),
-    }
-
-
-def above_cell(law: str, d: int, n: int, seed: int, radii: Sequence[float]) -> dict[str, np.ndarray]:
-    """Return ``above``: the share of n draws of a radial law beyond each radius; NaN where there is none.
-
-    Args:
-        law: a key of ``RADIAL_LAWS``.
-        d: dimension, at least 2.
-        n: number of draws.
-        seed: seed of the draws.
-        radii: ascending radii.
-
-    Raises:
-        BadParameter: if an argument is out of range.
-
-    Chapter: targets_and_inputs.
-    """
-    drawn = sampled_radii(law, d, n, seed).sort().values
-    beyond = n - torch.searchsorted(drawn, torch.as_tensor(radii, dtype=drawn.dtype), right=True)
-    return {"above": torch.where(beyond > 0, beyond.double() / n, math.nan).numpy()}
-
-
-def width_cell(law: str, d: int, n: int, seed: int) -> dict[str, float]:
-    """Draw n inputs of a radial law and return ``width``, the distance between the quartiles of |x|.
-
-    Args:
-        law: a key of ``RADIAL_LAWS``.
-        d: dimension, at least 2.
-        n: number of draws.
-        seed: seed of the draws.
-
-    Raises:
-        BadParameter: if an argument is out of range.
-
-    Chapter: targets_and_inputs.
-    """
-    low, high = np.quantile(sampled_radii(law, d, n, seed).numpy(), [0.25, 0.75])
-    return {"width": float(high - low)}
-
-
-def sampled_radii(law: str, d: int, n: int, seed: int) -> torch.Tensor:
+def sampled_radii(law: str, d: int, n: int, seed: int, device: torch.device | str = "cpu") -> torch.Tensor:
     """Return the radii of n inputs of a radial law, float64 (n,), unsorted.
 
     Args:
@@ -83,14 +16,15 @@ def sampled_radii(law: str, d: int, n: int, seed: int) -> torch.Tensor:
         d: dimension, at least 2.
         n: number of draws.
         seed: seed of the draws.
+        device: where they lie; all devices see the same draws.
 
     Raises:
         BadParameter: if an argument is out of range.
 
     Chapter: targets_and_inputs.
     """
-    radius_above(law, torch.ones(1), d)  # refuses an unknown law and a small d
-    return RADIAL_LAWS[law](n, d, generator_for(seed, "radii", law, d)).norm(dim=1)
+    radius_above(law, torch.ones(1, device="cpu"), d)  # refuses an unknown law and a small d
+    return RADIAL_LAWS[law](n, d, generator_for(seed, "radii", law, d)).to(device).norm(dim=1)
 
 
 def ks_distance(levels: torch.Tensor) -> float:
@@ -105,7 +39,7 @@ def ks_distance(levels: torch.Tensor) -> float:
     Source: Kolmogorov's statistic. Chapter: targets_and_inputs.
     """
     ordered = vector("levels", levels).double().sort().values
-    steps = torch.arange(len(ordered) + 1, dtype=torch.float64) / len(ordered)
+    steps = torch.arange(len(ordered) + 1, dtype=torch.float64, device=ordered.device) / len(ordered)
     return float(torch.maximum((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
 
 
@@ -142,25 +76,3 @@ def hill_exponent(radii: torch.Tensor, count: int) -> float:
     whole_number("count", count, most=len(vector("radii", radii)) - 1)
     largest = radii.sort(descending=True).values[: count + 1].log()
     return float(1 / (largest[:-1] - largest[-1]).mean())
-
-
-def running_mean_cell(law: str, d: int, n: int, seed: int) -> dict[str, np.ndarray]:
-    """Return ``mean``, that of |x| over the first 2^6, 2^7, ... of n draws, and ``largest``, one draw's part of it.
-
-    Args:
-        law: a key of ``RADIAL_LAWS``.
-        d: dimension, at least 2.
-        n: number of draws, at least 64.
-        seed: seed of the draws.
-
-    Raises:
-        BadParameter: if an argument is out of range.
-
-    Chapter: targets_and_inputs.
-    """
-    radii = sampled_radii(law, d, whole_number("n", n, least=64), seed)
-    firsts = [radii[: 2**power] for power in range(6, n.bit_length())]
-    return {
-        "mean": np.array([float(first.mean()) for first in firsts]),
-        "largest": np.array([float(first.max()) / len(first) for first in firsts]),
-    }

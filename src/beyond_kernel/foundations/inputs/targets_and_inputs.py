@@ -1,4 +1,4 @@
-"""What the law of the inputs does to a target: energies on sphere and cube, spikes, and labels without direction."""
+"""What the law of the inputs does to a target: energies by degree, spikes, and what labels say of directions."""
 
 import math
 
@@ -6,24 +6,23 @@ import torch
 
 from beyond_kernel.checks import BadParameter, matrix, real_number, vector, whole_number
 from beyond_kernel.foundations.inputs.harmonics import sphere_energies
-from beyond_kernel.foundations.inputs.laws import spiked_gaussian
 from beyond_kernel.foundations.targets.target import Target, parse_target
-from beyond_kernel.random_streams import generator_for
 
 MOST_CUBE = 16
 """Largest dimension in which all corners of the hypercube are visited."""
 
 
-def hypercube_energies(target: Target) -> torch.Tensor:
+def hypercube_energies(target: Target, device: torch.device | str = "cpu") -> torch.Tensor:
     """Return E f_k^2 for k = 0, ..., degree, f_k the multilinear part of degree k of f on the corners of {-1, 1}^d.
 
     All 2^d values go through a Walsh-Hadamard transform; a coefficient's degree is the number of its coordinates.
 
     Args:
         target: polynomial target in dimension d of at most 16.
+        device: where the corners are visited.
 
     Returns:
-        Energies, float64, of shape (degree + 1,); they add up to E f^2 on the hypercube.
+        Energies, float64, of shape (degree + 1,), on this device; they add up to E f^2 on the hypercube.
 
     Raises:
         BadParameter: if d is above 16.
@@ -31,12 +30,12 @@ def hypercube_energies(target: Target) -> torch.Tensor:
     Source: Fourier analysis on the hypercube. Chapter: targets_and_inputs.
     """
     d = whole_number("d", target.dim, most=MOST_CUBE)
-    bits = (torch.arange(2**d)[:, None] >> torch.arange(d)) & 1
+    bits = (torch.arange(2**d, device=device)[:, None] >> torch.arange(d, device=device)) & 1
     values = target((1 - 2 * bits).double())
     for axis in range(d):
         pairs = values.view(-1, 2, 2**axis)
         values = torch.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], dim=1).flatten() / 2
-    energies = torch.zeros(d + 1, dtype=torch.float64).index_add(0, bits.sum(1), values.square())
+    energies = torch.zeros(d + 1, dtype=torch.float64, device=bits.device).index_add(0, bits.sum(1), values.square())
     return torch.cat([energies, energies.new_zeros(max(0, target.degree - d))])[: target.degree + 1]
 
 
@@ -52,7 +51,7 @@ def on_axes(text: str, d: int) -> Target:
 
     Chapter: targets_and_inputs.
     """
-    return parse_target(text, d, directions=torch.eye(whole_number("d", d), dtype=torch.float64))
+    return parse_target(text, d, directions=torch.eye(whole_number("d", d), dtype=torch.float64, device="cpu"))
 
 
 def energies_by_law(text: str, d: int, seed: int) -> dict[str, torch.Tensor]:
@@ -77,31 +76,6 @@ def energies_by_law(text: str, d: int, seed: int) -> dict[str, torch.Tensor]:
     }
 
 
-def energy_gap_cell(text: str, d: int, seed: int) -> dict[str, float]:
-    """Return how far the energies by degree lie from the Gaussian ones: half the sum of |difference| over E f^2.
-
-    ``sphere`` and ``cube`` have the target's directions drawn from the seed, ``axes`` lays them along the axes of the
-    hypercube. Beyond d = 16 the corners are not visited and the last two are NaN.
-
-    Args:
-        text: a polynomial in z1, z2, ...
-        d: dimension.
-        seed: seed of the hidden directions.
-
-    Raises:
-        BadParameter: as ``parse_target``.
-
-    Chapter: targets_and_inputs.
-    """
-    target = parse_target(text, d, seed)
-    small = d <= MOST_CUBE
-    return {
-        "sphere": energy_gap(target, sphere_energies(target)),
-        "cube": energy_gap(target, hypercube_energies(target)) if small else math.nan,
-        "axes": energy_gap(target, hypercube_energies(on_axes(text, d))) if small else math.nan,
-    }
-
-
 def energy_gap(target: Target, energies: torch.Tensor) -> float:
     """Return half the sum over the degrees of |E f_k^2 - its Gaussian value|, over the Gaussian E f^2.
 
@@ -114,7 +88,7 @@ def energy_gap(target: Target, energies: torch.Tensor) -> float:
 
     Chapter: targets_and_inputs.
     """
-    gaps = vector("energies", energies, target.degree + 1) - target.energy_by_degree()
+    gaps = vector("energies", energies, target.degree + 1) - target.energy_by_degree().to(energies.device)
     return float(gaps.abs().sum()) / (2 * target.second_moment)
 
 
@@ -141,26 +115,6 @@ def direction_signal(X: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:
     U = X / X.norm(dim=1, keepdim=True)
     second = torch.linalg.eigvalsh(d * (U.T * labels) @ U / n).abs().max()
     return float((labels @ U / n).norm()) * math.sqrt(d), float(second)
-
-
-def spike_cell(d: int, n: int, strength: float, seed: int) -> dict[str, float]:
-    """Draw n spiked Gaussian inputs and return ``overlap``: the squared cosine of spike and first principal component.
-
-    Args:
-        d: dimension, at least 2.
-        n: number of draws.
-        strength: theta, above -1.
-        seed: seed of the spike and of the draws.
-
-    Raises:
-        BadParameter: if an argument is out of range.
-
-    Chapter: targets_and_inputs.
-    """
-    mu = parse_target("z1", whole_number("d", d, least=2), seed).directions[:, 0]
-    X = spiked_gaussian(n, d, generator_for(seed, "spiked", d, n), direction=mu, strength=strength)
-    _, vectors = torch.linalg.eigh(X.T @ X / n)
-    return {"overlap": float((vectors[:, -1] @ mu).square())}
 
 
 def predicted_spike_overlap(strength: float, ratio: float) -> float:

@@ -1,105 +1,224 @@
-"""Labelled samples of a target, and the three of them that every comparison needs: train, validation, test."""
+"""Labelled samples of a task, and the three of them that every comparison needs: train, validation, test."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from beyond_kernel.foundations.inputs.laws import gaussian, sample_inputs
+from beyond_kernel.checks import BadParameter, real_number, whole_number
+from beyond_kernel.foundations.inputs.laws import INPUT_LAWS, gaussian, sample_inputs
+from beyond_kernel.foundations.inputs.radial_inputs import RADIAL_LAWS
+from beyond_kernel.foundations.learning.tasks import ArrayTask, Task, check_task
 from beyond_kernel.foundations.targets.target import Target
 from beyond_kernel.random_streams import generator_for
+
+Law = str | Callable[..., torch.Tensor]
+"""A key of ``INPUT_LAWS`` or ``RADIAL_LAWS``, or a sampler: a function of n, d, a generator and a dtype."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Inputs X (n, d), noisy labels y (n,) and the noise-free values truth (n,)."""
+    """Inputs X (n, d), noisy labels y (n,) and the noise-free values truth (n,), None where nobody knows them."""
 
     X: torch.Tensor
     y: torch.Tensor
-    truth: torch.Tensor
+    truth: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def reference(self) -> torch.Tensor:
+        """What predictions are held against: the noise-free values where they are known, else the labels."""
+        return self.y if self.truth is None else self.truth
+
 
 @dataclass(frozen=True)
 class Problem:
-    """Three independent samples: the penalty is chosen on ``validation`` and the risk is read from ``test``."""
+    """Three independent samples: the penalty is chosen on ``validation`` and the risk is read from ``test``.
+
+    ``task`` is what they were drawn from, None where nobody knows. A learner looks at train and validation; only an
+    oracle looks at the task.
+    """
 
     train: Sample
     validation: Sample
     test: Sample
+    task: Task | None = None
 
 
-def draw_sample(target: Target, n: int, noise: float, generator: torch.Generator, law: str = "gaussian") -> Sample:
+def draw_sample(
+    task: Task,
+    n: int,
+    noise: float,
+    generator: torch.Generator,
+    law: Law = "gaussian",
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Sample:
     """Draw n labelled points: y = f*(x) + noise * (+1 or -1), each sign with probability 1/2.
 
+    All precisions and devices see the same draws of one generator. A task that is a pair of arrays has its own inputs,
+    of which n are drawn without replacement; then law, dtype and device are not used, and nobody knows the truth.
+
     Args:
-        target: f*.
+        task: f*.
         n: number of points.
         noise: standard deviation of the label noise.
         generator: source of inputs and noise.
-        law: "gaussian", "sphere" or "hypercube".
+        law: of the inputs, by name or as a sampler.
+        dtype: a floating-point dtype.
+        device: where the sample is to lie.
 
     Raises:
-        BadParameter: if n is below 1, noise is negative or the law is unknown.
+        BadParameter: if n is below 1 or above the number of given points, noise is negative or the law is unknown.
+        TypeError: if the task has not what a task has.
 
-    Source: Damian, Lee, Soltanolkotabi 2022, Section 2.1, for the label noise.
+    Source: Damian, Lee, Soltanolkotabi 2022, Section 2.1, for the label noise. Chapter: one_step.
     """
-    X = sample_inputs(law, n, target.dim, generator)
-    return Sample(X, target.labels(X, noise, generator), target(X))
+    real_number("noise", noise, least=0)
+    if isinstance(check_task(task), ArrayTask):
+        return _rows(task, [n], [noise], generator)[0]
+    X = draw_inputs(law, n, task.dim, generator, dtype, device)
+    truth = task(X)
+    return Sample(X, noisy(truth, noise, generator), truth)
 
 
-def draw_matched_sample(target: Target, n: int, noise: float, latent: torch.Generator, rest: torch.Generator) -> Sample:
+def draw_inputs(
+    law: Law,
+    n: int,
+    d: int,
+    generator: torch.Generator,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> torch.Tensor:
+    """Return n inputs of a law given by name or as a sampler, of shape (n, d).
+
+    Args:
+        law: of the inputs.
+        n: their number.
+        d: their dimension.
+        generator: source of the randomness.
+        dtype: a floating-point dtype.
+        device: where the inputs are to lie.
+
+    Raises:
+        BadParameter: if the name is unknown, or a sampler returns another shape than (n, d).
+
+    >>> draw_inputs("sphere", 2, 9, generator_for(0)).norm(dim=1)
+    tensor([3., 3.], dtype=torch.float64)
+    """
+    if isinstance(law, str) and law not in RADIAL_LAWS:
+        if law not in INPUT_LAWS:
+            raise BadParameter(f"law = {law!r} is not known: it must be one of {', '.join(INPUT_LAWS | RADIAL_LAWS)}.")
+        return sample_inputs(law, n, d, generator, dtype, device)
+    whole_number("n", n)
+    X = (RADIAL_LAWS[law] if isinstance(law, str) else law)(n, d, generator, dtype)
+    if not isinstance(X, torch.Tensor) or X.shape != (n, d):
+        raise BadParameter(f"law = {law!r:.60} did not return a tensor of shape ({n}, {d}).")
+    return X.to(device)
+
+
+def noisy(values: torch.Tensor, noise: float, generator: torch.Generator) -> torch.Tensor:
+    """Return values plus label noise: +noise or -noise, each with chance one half.
+
+    Args:
+        values: noise-free labels, of shape (n,).
+        noise: standard deviation, at least 0.
+        generator: source of the signs.
+
+    Source: Damian, Lee, Soltanolkotabi 2022, Section 2.1. Chapter: one_step.
+    """
+    if not real_number("noise", noise, least=0):
+        return values
+    heads = torch.randint(0, 2, values.shape, generator=generator, device=generator.device)
+    return values + noise * (2 * heads.to(values) - 1)
+
+
+def draw_matched_sample(
+    target: Target,
+    n: int,
+    noise: float,
+    latent: torch.Generator,
+    rest: torch.Generator,
+    device: torch.device | str = "cpu",
+) -> Sample:
     """Draw n Gaussian points whose hidden coordinates z and label noise come from a stream of their own.
 
     With the same ``latent`` stream two dimensions d see the same z and the same labels, and differ only in the
     coordinates that do not matter: common random numbers, which take the luck of the draw out of a comparison over d.
 
     Args:
-        target: f*.
+        target: f*, a polynomial.
         n: number of points.
         noise: standard deviation of the label noise.
         latent: source of z and of the label noise.
         rest: source of the other coordinates.
+        device: where the sample is to lie.
 
     Raises:
         BadParameter: if n is below 1 or noise is negative.
 
     Chapter: frozen_representation.
     """
-    frame = target.frame
-    Z = gaussian(n, frame.shape[1], latent)
-    X = gaussian(n, target.dim, rest)
+    Z = gaussian(n, target.frame.shape[1], latent).to(device)
+    X = gaussian(n, target.dim, rest).to(device)
+    frame = target.frame.to(X)
     X = X + (Z - X @ frame) @ frame.T
-    return Sample(X, target.labels(X, noise, latent), target(X))
+    truth = target(X)
+    return Sample(X, noisy(truth, noise, latent), truth)
 
 
 def draw_problem(
-    target: Target,
+    task: Task,
     n: int,
     noise: float,
     seed: int,
-    law: str = "gaussian",
+    law: Law = "gaussian",
     n_validation: int = 2000,
     n_test: int = 4000,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
 ) -> Problem:
     """Draw train, validation and test samples from three independent streams of one seed.
 
     Args:
-        target: f*.
+        task: f*; the points of a pair of arrays fall into three disjoint parts, test and validation the same for all n.
         n: number of training points.
         noise: standard deviation of the label noise, in training and validation labels.
         seed: the streams depend on it, on n and on d alone.
-        law: "gaussian", "sphere" or "hypercube".
+        law: of the inputs, by name or as a sampler.
         n_validation: points on which penalties are chosen.
         n_test: points on which risks are measured.
+        dtype: a floating-point dtype.
+        device: where the samples are to lie.
 
     Raises:
         BadParameter: as ``draw_sample``.
+
+    Chapter: one_step.
     """
     sizes = {"train": n, "validation": n_validation, "test": n_test}
+    if isinstance(check_task(task), ArrayTask):
+        generator = generator_for(seed, "rows")
+        noises = [0.0, noise, noise]  # the labels of the test points are what predictions are held against
+        test, validation, train = _rows(task, [n_test, n_validation, n], noises, generator)
+        return Problem(train, validation, test, task)
     samples = {
-        role: draw_sample(target, size, noise, generator_for(seed, role, n, target.dim), law)
+        role: draw_sample(task, size, noise, generator_for(seed, role, n, task.dim), law, dtype, device)
         for role, size in sizes.items()
     }
-    return Problem(**samples)
+    return Problem(**samples, task=task)
+
+
+def _rows(task: ArrayTask, sizes: list[int], noises: list[float], generator: torch.Generator) -> list[Sample]:
+    """Draw disjoint samples among the points of a pair of arrays."""
+    wanted = sum(whole_number("n", size) for size in sizes)
+    if wanted > len(task.y):
+        parts = " + ".join(map(str, sizes))
+        raise BadParameter(f"{parts} points are asked for, and the arrays hold {len(task.y)}: ask for fewer.")
+    order = torch.randperm(len(task.y), generator=generator, device=generator.device)
+    parts = [rows.to(task.X.device) for rows in order[:wanted].split(sizes)]
+    return [
+        Sample(task.X[rows], noisy(task.y[rows], noise, generator)) for rows, noise in zip(parts, noises, strict=True)
+    ]

@@ -105,6 +105,23 @@ def hermite_coefficients(
     return fine
 
 
+def gaussian_panels(edges: Sequence[float], nodes: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return Gauss-Legendre points between neighbouring edges, and weights that hold the standard normal density.
+
+    Args:
+        edges: ascending; none of them is a point itself, so that a function may jump there.
+        nodes: points between two edges.
+
+    Returns:
+        Points and weights, float64, each of shape ((len(edges) - 1) * nodes,).
+    """
+    edges, (unit, unit_weights) = np.asarray(edges, dtype=float), _gauss_legendre(nodes)
+    half, centre = np.diff(edges)[:, None] / 2, (edges[1:] + edges[:-1])[:, None] / 2
+    z = (centre + half * unit).ravel()
+    weights = (half * unit_weights).ravel() * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    return torch.as_tensor(z, device="cpu"), torch.as_tensor(weights, device="cpu")
+
+
 def relu_coefficients(max_degree: int) -> torch.Tensor:
     """Return c_k = E[relu(z) He_k(z)], z standard normal, in closed form, with *unnormalised* He_k.
 
@@ -129,7 +146,7 @@ def relu_coefficients(max_degree: int) -> torch.Tensor:
         at_zero.append(-(m - 1) * at_zero[m - 2])
     density = 1 / math.sqrt(2 * math.pi)
     coefficients = [density, 0.5] + [density * value for value in at_zero]
-    return torch.tensor(coefficients[: max_degree + 1], dtype=torch.float64)
+    return torch.tensor(coefficients[: max_degree + 1], dtype=torch.float64, device="cpu")
 
 
 def _projected(function: Callable, max_degree: int, cuts: list[float], nodes: int) -> tuple[torch.Tensor, float]:
@@ -144,16 +161,10 @@ def _rule(cuts: list[float], nodes: int, max_degree: int) -> tuple[torch.Tensor,
     """Return nodes and weights of a quadrature for the standard normal law."""
     if not cuts:
         z, weights = _gauss_hermite(nodes)
-        return torch.tensor(z), torch.from_numpy(weights / weights.sum())
+        return torch.tensor(z, device="cpu"), torch.as_tensor(weights / weights.sum(), device="cpu")
     # h_k oscillates up to 2 sqrt(k), then grows like a power; 12 deviations further the normal tail is 1e-32.
     reach = 12 + 2 * math.sqrt(max_degree)
-    edges = [-reach, *(cut for cut in cuts if abs(cut) < reach), reach]
-    unit, unit_weights = _gauss_legendre(nodes)
-    pieces = [(a, (b - a) / 2) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    z = np.concatenate([a + half * (1 + unit) for a, half in pieces])
-    weights = np.concatenate([half * unit_weights for _, half in pieces])
-    density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-    return torch.from_numpy(z), torch.from_numpy(weights * density)
+    return gaussian_panels([-reach, *(cut for cut in cuts if abs(cut) < reach), reach], nodes)
 
 
 @lru_cache(maxsize=8)  # a sweep over links asks for the same nodes again and again

@@ -24,7 +24,7 @@ def drawn_directions(d: int, q: int, seed: int) -> torch.Tensor:
         seed: a whole number of at least 0.
     """
     streams = [generator_for(seed, "hidden direction", i) for i in range(q)]
-    columns = [torch.randn(d, generator=stream, dtype=torch.float64) for stream in streams]
+    columns = [torch.randn(d, generator=stream, dtype=torch.float64, device=stream.device) for stream in streams]
     Q, R = torch.linalg.qr(torch.stack(columns, dim=1))
     return Q * R.diagonal().sign()  # without the signs QR is not Haar: it prefers one orientation
 
@@ -43,7 +43,7 @@ def given_directions(directions: torch.Tensor, d: int, q: int) -> torch.Tensor:
             f"directions has shape {(rows, columns)}: it must have shape ({d}, q) with q from {q} to {d}."
         )
     U = directions.detach().to("cpu", torch.float64)
-    gap = float((U.T @ U - torch.eye(columns, dtype=torch.float64)).abs().max())
+    gap = float((U.T @ U - torch.eye(columns, dtype=U.dtype, device=U.device)).abs().max())
     if gap > _TOLERANCE.get(directions.dtype, 1e-2):
         raise BadParameter(f"directions has columns that are not orthonormal: |U^T U - I| reaches {gap:.1e}.")
     return U[:, :q]
@@ -59,12 +59,12 @@ def relevant_basis(gradient: Mapping[int, Polynomial], rank: int, q: int) -> tor
         rank: the dimension of the span, known exactly.
         q: the number of coordinates.
     """
-    used = torch.eye(q, dtype=torch.float64)[:, [variable - 1 for variable in gradient]]
+    used = torch.eye(q, dtype=torch.float64, device="cpu")[:, [variable - 1 for variable in gradient]]
     if rank == len(gradient):
         return used
     indices = sorted({index for row in gradient.values() for index in row})
     columns = {index: i for i, index in enumerate(indices)}
-    table = torch.zeros(len(gradient), len(columns), dtype=torch.float64)
+    table = torch.zeros(len(gradient), len(columns), dtype=used.dtype, device=used.device)
     for i, row in enumerate(gradient.values()):
         for index, coefficient in row.items():
             table[i, columns[index]] = float(coefficient) * math.sqrt(index_factorial(index))

@@ -190,7 +190,7 @@ class Target:
     def energy_by_degree(self) -> torch.Tensor:
         """Return |C_k|_F^2 / k! for k = 0, ..., degree, float64: how E f^2 is shared out (Parseval)."""
         energies = [float(energy(part(self.coefficients, k))) for k in range(self.degree + 1)]
-        return self.scale**2 * torch.tensor(energies, dtype=torch.float64)
+        return self.scale**2 * torch.tensor(energies, dtype=torch.float64, device="cpu")
 
     def tensor(self, k: int) -> torch.Tensor:
         """Return the Hermite tensor C_k = E[grad^k f] in coordinates of the frame, float64, shape (q,) * k.
@@ -205,9 +205,9 @@ class Target:
         q = self.frame.shape[1]
         if q**k > _MOST_TENSOR_ENTRIES:
             raise BadParameter(f"k = {k} is out of range: with q = {q} the tensor has more than 10^7 entries.")
-        result = torch.zeros((q,) * k, dtype=torch.float64)
+        result = torch.zeros((q,) * k, dtype=self.frame.dtype, device=self.frame.device)
         for index, value in part(self.coefficients, k).items():
-            places = [torch.tensor(axis) - 1 for axis in zip(*arrangements(index), strict=True)]
+            places = [[i - 1 for i in axis] for axis in zip(*arrangements(index), strict=True)]
             result[tuple(places)] = self.scale * float(value) * index_factorial(index)
         return result
 

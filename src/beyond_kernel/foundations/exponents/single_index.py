@@ -1,0 +1,72 @@
+"""Single-index tasks: any link of one hidden direction, polynomial or not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from beyond_kernel.checks import BadParameter, matrix, whole_number
+from beyond_kernel.foundations.exponents.label_transformations import one_variable
+from beyond_kernel.foundations.exponents.links import AnyLink, Link, as_link, mean_and_variance
+from beyond_kernel.foundations.targets.hidden_directions import drawn_directions
+
+
+@dataclass(frozen=True, eq=False)
+class SingleIndex:
+    """The task f(x) = scale * link(<u, x>).
+
+    Attributes:
+        link: a function of one variable.
+        directions: u, a unit vector as a column, float64 (d, 1).
+        second_moment: E f^2 under standard Gaussian inputs.
+        scale: factor in front of the link.
+    """
+
+    link: Link
+    directions: torch.Tensor
+    second_moment: float
+    scale: float = 1.0
+
+    @property
+    def dim(self) -> int:
+        """Dimension of the inputs."""
+        return len(self.directions)
+
+    def __call__(self, X: torch.Tensor) -> torch.Tensor:
+        """Return the values at the rows of X, of shape (n,), dtype and device of X."""
+        z = matrix("X", X, self.dim) @ self.directions[:, 0].to(X)
+        return self.scale * self.link(z).to(X)
+
+    def normalised(self) -> "SingleIndex":
+        """Return the task divided by sqrt(E f^2).
+
+        Raises:
+            BadParameter: if the link is zero everywhere.
+        """
+        if not self.second_moment:
+            raise BadParameter(f"link {self.link.name} is zero everywhere: it cannot be normalised.")
+        return replace(self, scale=self.scale / self.second_moment**0.5, second_moment=1.0)
+
+
+def single_index(link: AnyLink, dim: int, seed: int = 0, breakpoints: Sequence[float] = ()) -> SingleIndex:
+    """Return the task of a link along a direction that is drawn from the seed, the u_1 of a polynomial target.
+
+    Args:
+        link: a name such as "relu", the text of a polynomial in z1, or a callable, float64 (n,) to (n,).
+        dim: the dimension d of the inputs, at least 1.
+        seed: of the direction, at least 0.
+        breakpoints: kinks and jumps of a callable; names know their own.
+
+    Raises:
+        BadParameter: if the link is none, depends on several variables or has no second moment, or d or the seed is
+            out of range.
+
+    Chapter: hermite_calculus.
+
+    >>> round(single_index("relu", 10).second_moment, 6)
+    0.5
+    """
+    given = one_variable(as_link(link, breakpoints))
+    mean, variance = mean_and_variance(given)
+    directions = drawn_directions(whole_number("d", dim), 1, whole_number("seed", seed, least=0))
+    return SingleIndex(given, directions, mean**2 + variance)

@@ -1,0 +1,96 @@
+"""The experiments of chapter frozen_representation, to be run over a grid."""
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from beyond_kernel.checks import one_of, real_number, whole_number
+from beyond_kernel.feature_learning.one_step import fit_one_step
+from beyond_kernel.foundations.learning.learners import Learner, label_of, risk_of
+from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_matched_sample
+from beyond_kernel.foundations.targets.target import Target
+from beyond_kernel.kernel_regime.kernel_learners import fit_oracle, fit_random_feature_kernel
+from beyond_kernel.random_streams import generator_for
+from beyond_kernel.transfer.frozen_representation import fit_transferred, paired_targets, pretrain
+
+FROM_SCRATCH = (fit_one_step, fit_random_feature_kernel)
+LEARNERS = tuple(map(label_of, (fit_transferred, fit_oracle, *FROM_SCRATCH)))
+"""The learners compared on the target task; the last two start from scratch."""
+LEARNT = 0.1
+"""Risk from which on a learner from scratch is not run with more samples: well below every threshold of interest."""
+
+
+def transfer_cell(
+    source: str,
+    target: str,
+    d: int,
+    learner: str,
+    sizes: Sequence[int],
+    repeats: int,
+    source_ratio: float,
+    width: int,
+    noise: float,
+    *,
+    most_gram: int = 2048,
+    device: str = "cpu",
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """Return the excess risk of one learner on the target task for each sample size N.
+
+    Args:
+        source: text of the source task.
+        target: text of the target task.
+        d: input dimension.
+        learner: one of ``LEARNERS``.
+        sizes: target samples N, ascending.
+        repeats: independent training samples averaged over for each N; validation and test samples stay the same.
+        source_ratio: source samples in units of d^2.
+        width: number of neurons.
+        noise: standard deviation of the label noise in both tasks.
+        most_gram: largest N for which a kernel is run.
+        device: where everything lies.
+        seed: of everything drawn.
+
+    Returns:
+        ``risk``, of shape (len(sizes),): mean over repeats; NaN where a kernel would be too large, and after a learner
+        from scratch has come below ``LEARNT``.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: frozen_representation.
+    """
+    one_of("learner", learner, LEARNERS)
+    real_number("source_ratio", source_ratio, above=0)
+    whole_number("repeats", repeats)
+    teacher, truth = paired_targets(source, target, d, seed)
+    draw = functools.partial(_sample, truth, noise=noise, device=device, seed=seed)
+    scratch = learner in map(label_of, FROM_SCRATCH)
+    validation, test = draw(2000, role="validation"), draw(4000 if scratch else 5000, role="test")
+    fit = _prepared(learner, teacher, int(source_ratio * d**2), width, noise, device, seed)
+    risks = np.full(len(sizes), math.nan)
+    for index, size in enumerate(sizes):
+        if learner == label_of(fit_random_feature_kernel) and size > most_gram:
+            break
+        problems = (Problem(draw(size, role=f"train {r}"), validation, test, truth) for r in range(repeats))
+        streams = (generator_for(seed, learner, width) for _ in range(repeats))
+        risks[index] = np.mean([risk_of(fit, *pair).value for pair in zip(problems, streams, strict=True)])
+        if scratch and risks[index] < LEARNT:
+            break
+    return {"risk": risks}
+
+
+def _sample(target: Target, n: int, *, noise: float, role: str, device: str, seed: int) -> Sample:
+    """Draw a sample whose hidden coordinates and label noise are the same in every dimension."""
+    latent, rest = generator_for(seed, role, n, "latent"), generator_for(seed, role, n, target.dim, "rest")
+    return draw_matched_sample(target, n, noise, latent, rest, device)
+
+
+def _prepared(learner: str, source: Target, n: int, width: int, noise: float, device: str, seed: int) -> Learner:
+    """Return a learner with its options set; the one that transfers has been pre-trained."""
+    if learner == label_of(fit_transferred):
+        return functools.partial(fit_transferred, network=pretrain(source, n, width, noise, seed, device=device))
+    options = {label_of(fit): functools.partial(fit, width=width) for fit in (fit_oracle, fit_one_step)}
+    return options.get(learner, fit_random_feature_kernel)

@@ -1,0 +1,171 @@
+"""All learners of the package, each against the limit in which it is known, and against leaks between samples."""
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.feature_learning.one_step import fit_one_step
+from beyond_kernel.foundations.inputs.balls import BallIndicator
+from beyond_kernel.foundations.learning.learners import label_of, risk_of
+from beyond_kernel.foundations.learning.networks import random_network
+from beyond_kernel.foundations.learning.samples import draw_problem
+from beyond_kernel.foundations.targets.target import parse_target
+from beyond_kernel.kernel_regime.kernel_learners import (
+    KERNEL_LEARNERS,
+    fit_oracle,
+    fit_random_feature_kernel,
+    fit_random_features,
+    fit_tangent_kernel,
+)
+from beyond_kernel.kernel_regime.tangent_kernel import KERNELS, random_feature_kernel, tangent_kernel
+from beyond_kernel.random_streams import generator_for
+from beyond_kernel.transfer.frozen_representation import fit_transferred, pretrain
+
+TARGET = parse_target("(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2", 10, seed=0)
+SIZES = {"n": 300, "noise": 0.1, "seed": 0, "n_validation": 500, "n_test": 2000}
+PROBLEM, SINGLE = draw_problem(TARGET, **SIZES), draw_problem(TARGET, **SIZES, dtype=torch.float32)
+SMALL = draw_problem(TARGET, 80, 0.5, seed=1, n_validation=60, n_test=50)
+ELSEWHERE = torch.randn(30, 10, generator=generator_for(0, "elsewhere"), dtype=torch.float64)
+
+
+@functools.cache
+def transferred():
+    return functools.partial(fit_transferred, network=pretrain(TARGET, 8000, 200, 0.1, 0))
+
+
+LEARNERS = {
+    "one step": lambda: functools.partial(fit_one_step, width=200),
+    "random features": lambda: functools.partial(fit_random_features, width=200),
+    "random-feature kernel": lambda: fit_random_feature_kernel,
+    "tangent kernel": lambda: fit_tangent_kernel,
+    "oracle": lambda: functools.partial(fit_oracle, width=200),
+    "transferred": transferred,
+}
+
+
+@pytest.fixture(params=LEARNERS)
+def learner(request):
+    """Each learner of the package, options set."""
+    return LEARNERS[request.param]()
+
+
+@functools.cache
+def risk(label):
+    return risk_of(LEARNERS[label](), PROBLEM, generator_for(0, label)).value
+
+
+def test_each_is_known_by_its_label():
+    assert [label_of(make()) for make in LEARNERS.values()] == list(LEARNERS)
+
+
+@pytest.mark.parametrize("label", LEARNERS)
+def test_every_learner_beats_the_mean_and_the_oracle_wins(label):
+    assert risk(label) < 0.95
+    if label != "transferred":  # which has seen 8,000 samples of the same target
+        assert risk(label) >= risk("oracle")
+
+
+def test_the_test_sample_decides_nothing(learner):
+    """There is none: a learner that looked at it would fail. With one, the predictor is the same function."""
+    blind = learner(replace(SMALL, test=None), generator_for(0, "blind"))
+    seeing = learner(SMALL, generator_for(0, "blind"))
+    assert torch.equal(blind(ELSEWHERE), seeing(ELSEWHERE))
+
+
+def test_only_the_oracle_looks_at_the_task(learner):
+    unknown = replace(SMALL, task=None)
+    unknown = replace(unknown, **{role: replace(getattr(SMALL, role), truth=None) for role in ("train", "validation")})
+    if label_of(learner) == "oracle":
+        with pytest.raises(BadParameter, match="the task of this problem has no directions"):
+            learner(unknown, generator_for(0))
+        with pytest.raises(BadParameter, match="the task of this problem has no directions"):
+            learner(replace(SMALL, task=BallIndicator(10, 3.0, "small Gaussian")), generator_for(0))
+    else:
+        told, blind = (learner(problem, generator_for(0))(ELSEWHERE) for problem in (SMALL, unknown))
+        assert torch.equal(told, blind)
+
+
+def test_training_labels_and_hold_out_both_count(learner):
+    before = learner(SMALL, generator_for(0))(ELSEWHERE)
+    for role in ("train", "validation"):
+        sample = getattr(SMALL, role)
+        other = replace(SMALL, **{role: replace(sample, y=sample.y.flip(0))})
+        assert not torch.equal(learner(other, generator_for(0))(ELSEWHERE), before), role
+
+
+def test_single_precision_gives_single_precision_and_nearly_the_same_risk(learner):
+    """Kernels see the same sample: the risk agrees to a hundredth.
+
+    Heads differ by more: neurons are other draws in single precision, and ridge on features squares their condition,
+    so that penalties below 1e-7 of the largest eigenvalue drown in rounding.
+    """
+    if label_of(learner) == "transferred":
+        like = SINGLE.train.X
+        learner = functools.partial(fit_transferred, network=transferred().keywords["network"].to(like))
+    predictor = learner(SINGLE, generator_for(0, label_of(learner)))
+    assert predictor(SINGLE.test.X).dtype == torch.float32
+    value = risk_of(learner, SINGLE, generator_for(0, label_of(learner))).value
+    kernel = label_of(learner).endswith("kernel")
+    assert value == pytest.approx(risk(label_of(learner)), rel=0.01 if kernel else 0.25)
+
+
+@pytest.mark.parametrize("kernel", KERNEL_LEARNERS)
+@pytest.mark.parametrize("bias", [0.5, 1.0])
+def test_kernel_learners_are_ridge_regression_with_their_kernel(kernel, bias):
+    predictor = KERNEL_LEARNERS[kernel](SMALL, generator_for(0), bias=bias)
+    X, y = SMALL.train.X, SMALL.train.y.numpy()
+    gram = KERNELS[kernel](X, bias=bias).numpy()
+    dual = np.linalg.solve(gram + 80 * predictor.fit.penalty * np.eye(80), y)
+    expected = KERNELS[kernel](ELSEWHERE, X, bias).numpy() @ dual
+    # the path stops at a residual of 1e-8 or so, on predictions of order one
+    np.testing.assert_allclose(predictor(ELSEWHERE).numpy(), expected, atol=1e-5)
+    assert set(KERNEL_LEARNERS) == set(KERNELS)
+
+
+def test_kernels_are_different_learners_and_have_biases_by_default():
+    first, second = (fit(SMALL, generator_for(0))(ELSEWHERE) for fit in (fit_random_feature_kernel, fit_tangent_kernel))
+    assert not torch.allclose(first, second, atol=1e-3)
+    assert torch.equal(first, fit_random_feature_kernel(SMALL, generator_for(1), bias=1.0)(ELSEWHERE))
+    assert torch.equal(second, fit_tangent_kernel(SMALL, generator_for(1), bias=1.0)(ELSEWHERE))
+
+
+def test_kernel_is_the_limit_of_wide_random_features():
+    wide = torch.Generator().manual_seed(0)
+    W = torch.randn(8000, 10, generator=wide, dtype=torch.float64) / 10**0.5
+    b = torch.randn(8000, generator=wide, dtype=torch.float64)
+    X = SMALL.train.X[:50]
+    features = torch.relu(X @ W.T + b)
+    gap = (features @ features.T / 8000 - random_feature_kernel(X, bias=1.0)).abs().max()
+    assert float(gap) < 0.15  # entries of order 1 with a standard error of about 0.015; 2,500 of them
+    assert float((tangent_kernel(X, bias=1.0) - random_feature_kernel(X, bias=1.0)).abs().max()) > 0.15
+
+
+def test_neurons_come_from_the_whole_space_or_from_the_hidden_subspace_alone():
+    inside = ELSEWHERE @ TARGET.directions @ TARGET.directions.T
+    oracle = fit_oracle(SMALL, generator_for(0), width=40)
+    assert torch.allclose(oracle(ELSEWHERE), oracle(inside), atol=1e-9)
+    expected = random_network(40, TARGET.directions, generator_for(0))
+    assert torch.equal(oracle.network.W, expected.W) and torch.equal(oracle.network.b, expected.b)
+    features = fit_random_features(SMALL, generator_for(0), width=40)
+    assert int(torch.linalg.matrix_rank(features.network.W)) == 10
+    assert torch.allclose(features.network.W.norm(dim=1), torch.ones(40, dtype=torch.float64))
+
+
+def test_a_transferred_head_sits_on_the_frozen_neurons():
+    network = transferred().keywords["network"]
+    predictor = transferred()(SMALL, generator_for(0))
+    assert torch.equal(predictor.network.W, network.W) and torch.equal(predictor.network.b, network.b)
+    assert predictor.offset is None
+    assert torch.equal(transferred()(SMALL, generator_for(1))(ELSEWHERE), predictor(ELSEWHERE))  # nothing is drawn
+
+
+@pytest.mark.parametrize("fit", [fit_random_features, fit_oracle])
+def test_bad_widths_are_refused_with_a_sentence(fit):
+    with pytest.raises(BadParameter, match="width = 0"):
+        fit(SMALL, generator_for(0), width=0)
+    with pytest.raises(BadParameter, match="width = 7 is odd"):
+        fit_one_step(SMALL, generator_for(0), width=7)
