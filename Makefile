@@ -9,7 +9,7 @@ BENCH_INSTALLED = $(VENV)/.installed-bench
 PEERS_PIP = .venv-peers/bin/python -m pip install --disable-pip-version-check
 PIP = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help book test chapter lab site-check bench bench-peers clean
+.PHONY: help book test test-plain chapter new-chapter lab site-check bench bench-peers hooks clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -21,8 +21,15 @@ book: $(INSTALLED) ## run all chapters and build the pages (PROFILE=quick: in a 
 test: $(INSTALLED) ## everything that proves the package, the chapters and the build
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest tests -n 2 --dist worksteal
 
+test-plain: $(INSTALLED) ## the tests of the package once more, in the arithmetic of another processor
+	ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest tests \
+	  -n 2 --dist worksteal --ignore tests/book --ignore tests/sweeps --ignore tests/site
+
 chapter: $(INSTALLED) ## one chapter: CHAPTER=feature_learning/one_step SET='d=26 target="He2(z1)"'
 	@$(BIN)/python book/build.py --profile $(or $(PROFILE),quick) --only "$(CHAPTER)" $(if $(SET),--set "$$SET")
+
+new-chapter: $(INSTALLED) ## lay a chapter from the pattern: NAME=transfer/low_rank_finetuning
+	@$(BIN)/python book/new_chapter.py "$(NAME)"
 
 lab: $(INSTALLED) ## the chapters in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir chapters
@@ -37,6 +44,9 @@ bench: $(BENCH_INSTALLED) ## our numerics beside their peers, in minutes (ONLY=g
 bench-peers: ## neural-tangents with the old jax it needs, in .venv-peers, for make bench (Python 3.11)
 	@rm -rf .venv-peers && $(PYTHON) -m venv .venv-peers
 	@$(PEERS_PIP) --requirement benchmarks/peers.txt && $(PEERS_PIP) --no-deps neural-tangents==0.6.5
+
+hooks: $(INSTALLED) ## the linter that make test runs, before each commit
+	@$(PIP) --editable '.[book,test,hooks]' && $(BIN)/pre-commit install
 
 clean: ## remove what was built; .venv stays
 	rm -rf _build

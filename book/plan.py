@@ -11,6 +11,7 @@ from typing import Any
 
 import nbformat
 import yaml
+from imports import files_of
 
 PROFILES = ("full", "quick")
 FORMAT = 1  # of what a run leaves behind; a new one makes every chapter run again
@@ -161,25 +162,25 @@ def profile_parameters(profiles: dict, profile: str, chapter: str, declared: dic
     return given
 
 
-def run_key(root: Path, notebook: nbformat.NotebookNode, parameters: dict[str, Any]) -> str:
-    """Return the fingerprint of a run: notebook without outputs, parameters, src/ and constraints.txt."""
+def run_key(root: Path, chapter: str, notebook: nbformat.NotebookNode, parameters: dict[str, Any]) -> str:
+    """Return the fingerprint of a run: notebook without outputs, parameters, pins and what the notebook imports.
+
+    A module counts with all its bytes, docstrings included: what does not change a number may change a page.
+
+    Raises:
+        BuildError: if what the chapter imports cannot be found or read.
+    """
     cells = [[cell.cell_type, cell.source, cell.metadata] for cell in notebook.cells]
     digest = hashlib.sha256(json.dumps([FORMAT, cells, parameters], sort_keys=True, default=str).encode())
-    for path in [*source_files(root / "src"), root / "constraints.txt"]:
+    try:
+        files = files_of([cell.source for cell in notebook.cells if cell.cell_type == "code"], root / "src")
+    except ImportError as error:
+        raise BuildError(f"{chapter}: {error}.") from None
+    for path in [*files, root / "constraints.txt"]:
         content = path.read_bytes()
         digest.update(f"\0{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
-
-
-def source_files(folder: Path) -> list[Path]:
-    """Return every file of the package's sources, in a fixed order, without what Python leaves there."""
-
-    def generated(path: Path) -> bool:
-        parts = path.relative_to(folder).parts
-        return any(part == "__pycache__" or part.endswith(".egg-info") for part in parts)
-
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not generated(path))
 
 
 def plan_all(root: Path, profile: str, names: list[str], settings: dict[str, Any], output: Path | None) -> list[Run]:
@@ -210,7 +211,8 @@ def plan_run(root: Path, profile: str, chapter: str, settings: dict[str, Any], o
         output: where to put the executed copy; None for the usual place.
 
     Raises:
-        BuildError: for a missing notebook, unknown names or a profile that does not fit the notebook.
+        BuildError: for a missing notebook, unknown names, a profile that does not fit the notebook, or imports that
+            cannot be followed.
     """
     source = root / "chapters" / f"{chapter}.ipynb"
     if not source.is_file():
@@ -221,7 +223,7 @@ def plan_run(root: Path, profile: str, chapter: str, settings: dict[str, Any], o
     known(list(settings), list(declared), chapter)
     injected = {**profile_parameters(profiles, profile, chapter, declared), **settings}
     parameters = {**declared, **injected}
-    key = run_key(root, notebook, parameters)
+    key = run_key(root, chapter, notebook, parameters)
     own = root / "_build" / "own" / f"{chapter.split('/')[-1]}-{key[:8]}.ipynb"
     usual = own if settings else root / "_build" / "run" / profile / f"{chapter}.ipynb"
     timeout = 60.0 * profiles["timeout_minutes"][profile]

@@ -251,11 +251,12 @@ def test_more_than_can_be_told_apart_is_refused_with_its_number():
 
 
 @pytest.mark.parametrize(("kind", "most"), [("theory", len(THEORY_DASHES)), ("levels", len(LEVEL_DASHES))])
-def test_more_thin_lines_than_patterns_are_refused(kind, most):
+def test_more_thin_lines_than_patterns_are_refused_before_anything_is_drawn(kind, most, monkeypatch):
     one = many(["oracle"]).isel(seed=0, learner=0, drop=True)
     thin = {f"line {place}": ([10, 100], [1, 2]) if kind == "theory" else place for place in range(most)}
     axes = lines(one, "n", **WORDS, **{kind: thin}).axes[0]
     assert len({str(line._unscaled_dash_pattern) for line in axes.lines[1:]}) == len(axes.lines) - 1 == most
+    monkeypatch.setattr("matplotlib.pyplot.subplots", lambda: pytest.fail("a figure was begun"))
     with pytest.raises(BadParameter, match=f"{kind} has {most + 1} values: a figure tells at most {most}"):
         lines(one, "n", **WORDS, **{kind: thin | {"more": thin["line 0"]}})
 

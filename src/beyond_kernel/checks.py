@@ -20,6 +20,9 @@ def whole_number(name: str, value: Any, least: int | None = 1, most: int | None 
 
     Raises:
         BadParameter: for anything else (also ``True`` and ``3.0``).
+
+    >>> whole_number("d", 3)
+    3
     """
     accepted = f"a whole number{_interval(least, most)}"
     if isinstance(value, bool) or not isinstance(value, int):

@@ -49,6 +49,11 @@ class Ledger:
 
     Args:
         chapter: the chapter's name, which becomes the first half of every id.
+
+    >>> ledger = Ledger("one_step")
+    >>> about = {"source": "measured here", "test": "test_overlap", "predicted": 1.0, "why": "noise"}
+    >>> ledger.claim("overlap", "Neurons turn.", measured=0.9, at_least=0.65, **about).holds
+    True
     """
 
     def __init__(self, chapter: str) -> None:

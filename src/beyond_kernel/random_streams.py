@@ -21,6 +21,11 @@ def generator_for(seed: int, *labels: int | float | str) -> torch.Generator:
 
     Raises:
         BadParameter: if ``seed`` or a label is of another kind.
+
+    >>> generator_for(0, "data", 3).initial_seed() == generator_for(0, "data", 3).initial_seed()
+    True
+    >>> generator_for(0, "data", 3).initial_seed() == generator_for(0, "test", 3).initial_seed()
+    False
     """
     whole_number("seed", seed, least=0)
     digest = hashlib.sha256("".join(_encoded(item) for item in (seed, *labels)).encode()).digest()

@@ -14,6 +14,9 @@ def show_source(*functions: Callable) -> Any:
 
     Raises:
         ValueError: if one of them is not part of this package.
+
+    >>> show_source(show_source).data.splitlines()[1][:15]
+    'def show_source'
     """
     for function in functions:
         if not getattr(function, "__module__", "").startswith("beyond_kernel."):

@@ -12,6 +12,7 @@ import pytest
 import runs
 from tiny_book import Repository
 
+
 @pytest.fixture
 def book(tmp_path):
     yield Repository(tmp_path)

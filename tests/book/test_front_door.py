@@ -157,6 +157,13 @@ def test_settings_reach_the_build_as_they_were_typed(door):
     assert words[-4:] == ["<--only>", "<feature_learning/one_step>", "<--set>", f"<{setting}>"]
 
 
+def test_the_name_of_a_new_chapter_reaches_the_script(door):
+    (door / ".venv/bin").mkdir(parents=True)
+    (door / ".venv/bin/python").symlink_to("/bin/echo")
+    (door / ".venv/.installed").write_text("")
+    assert make(door, "new-chapter", "NAME=transfer/trial").stdout == "book/new_chapter.py transfer/trial\n"
+
+
 def test_recipes_are_short():
     recipes = re.split(r"\n(?=\S)", (ROOT / "Makefile").read_text("utf-8"))
     assert max(recipe.count("\n\t") for recipe in recipes) <= 3

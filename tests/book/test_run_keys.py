@@ -180,7 +180,9 @@ def test_whatever_python_loads_for_a_chapter_is_in_its_key():
         statements = [node for cell in code_of(name) for node in ast.parse(cell).body]
         imported = [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
         chapters[name] = "\n".join(map(ast.unparse, imported))
-    run = subprocess.run([sys.executable, "-c", RUN_IMPORTS], input=json.dumps(chapters), capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", RUN_IMPORTS], input=json.dumps(chapters), capture_output=True, text=True
+    )
     assert run.returncode == 0, run.stderr
     loaded = {name: set(files) for name, files in json.loads(run.stdout).items()}
     assert all(len(files) > 10 for files in loaded.values())

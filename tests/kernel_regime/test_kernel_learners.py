@@ -10,6 +10,8 @@ import torch
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.one_step import fit_one_step
 from beyond_kernel.foundations.inputs.balls import BallIndicator
+from beyond_kernel.foundations.learning.heads import fit_head
+from beyond_kernel.foundations.learning.kernel_ridge import KernelPredictor, kernel_ridge
 from beyond_kernel.foundations.learning.learners import label_of, risk_of
 from beyond_kernel.foundations.learning.networks import random_network
 from beyond_kernel.foundations.learning.samples import draw_problem
@@ -26,8 +28,11 @@ from beyond_kernel.random_streams import generator_for
 from beyond_kernel.transfer.frozen_representation import fit_transferred, pretrain
 
 TARGET = parse_target("(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2", 10, seed=0)
-SIZES = {"n": 300, "noise": 0.1, "seed": 0, "n_validation": 500, "n_test": 2000}
-PROBLEM, SINGLE = draw_problem(TARGET, **SIZES), draw_problem(TARGET, **SIZES, dtype=torch.float32)
+PROBLEM = draw_problem(TARGET, 400, 0.1, seed=0, n_validation=500, n_test=2000)
+DOUBLE, SINGLE = (
+    draw_problem(TARGET, 300, 0.5, seed=0, n_validation=500, n_test=2000, dtype=dtype)
+    for dtype in (torch.float64, torch.float32)
+)
 SMALL = draw_problem(TARGET, 80, 0.5, seed=1, n_validation=60, n_test=50)
 ELSEWHERE = torch.randn(30, 10, generator=generator_for(0, "elsewhere"), dtype=torch.float64)
 
@@ -97,20 +102,26 @@ def test_training_labels_and_hold_out_both_count(learner):
         assert not torch.equal(learner(other, generator_for(0))(ELSEWHERE), before), role
 
 
-def test_single_precision_gives_single_precision_and_nearly_the_same_risk(learner):
-    """Kernels see the same sample: the risk agrees to a hundredth.
+def in_double(predictor):
+    """Return the predictor that the same kernel or the same neurons have in double precision."""
+    if isinstance(predictor, KernelPredictor):
+        return kernel_ridge(DOUBLE, predictor.kernel)
+    offset = predictor.offset and (lambda X: predictor.offset(X.float()).double())
+    return fit_head(DOUBLE, predictor.network.to(DOUBLE.train.X), offset)
 
-    Heads differ by more: neurons are other draws in single precision, and ridge on features squares their condition,
-    so that penalties below 1e-7 of the largest eigenvalue drown in rounding.
+
+def test_single_precision_gives_single_precision_and_the_risk_of_double_up_to_rounding(learner):
+    """Heads may differ by more than kernels: ridge on features squares their condition, and rounding hides penalties
+    below 1e-7 of the largest eigenvalue. At this noise the best penalty lies above: 8 % at most at 20 other seeds.
     """
     if label_of(learner) == "transferred":
         like = SINGLE.train.X
         learner = functools.partial(fit_transferred, network=transferred().keywords["network"].to(like))
     predictor = learner(SINGLE, generator_for(0, label_of(learner)))
     assert predictor(SINGLE.test.X).dtype == torch.float32
-    value = risk_of(learner, SINGLE, generator_for(0, label_of(learner))).value
-    kernel = label_of(learner).endswith("kernel")
-    assert value == pytest.approx(risk(label_of(learner)), rel=0.01 if kernel else 0.25)
+    single = risk_of(lambda problem, generator: predictor, SINGLE, generator_for(0)).value
+    double = risk_of(lambda problem, generator: in_double(predictor), DOUBLE, generator_for(0)).value
+    assert single == pytest.approx(double, rel=0.01 if isinstance(predictor, KernelPredictor) else 0.15)
 
 
 @pytest.mark.parametrize("kernel", KERNEL_LEARNERS)

@@ -10,6 +10,7 @@ from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.inputs.harmonics import sphere_energies
 from beyond_kernel.foundations.inputs.laws import sphere
 from beyond_kernel.foundations.learning.ridge import LEVELS, kernel_ridge_path
+from beyond_kernel.foundations.learning.samples import noisy
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.learning_curve import predict, predict_best, predicted_samples, samples_for_risk
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, sphere_spectrum
@@ -51,7 +52,7 @@ def test_theory_matches_ridge_regression_at_a_fixed_penalty(penalty):
     profile = kernel_profile("tangent", d, 1.0)
     for seed in range(24):
         X, fresh = sphere(n, d, generator_for(seed, "train")), sphere(1500, d, generator_for(seed, "test"))
-        y = target.labels(X, noise, generator_for(seed, "noise"))
+        y = noisy(target(X), noise, generator_for(seed, "noise"))
         gram = profile((X @ X.T / d).clamp(-1, 1))
         c = kernel_ridge_path(gram, y, torch.tensor([penalty * spectrum.trace]))[0]
         risks.append(float((profile(fresh @ X.T / d) @ c - target(fresh)).square().mean()))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from pretend_device import another_device
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.figures import fitted_slope
@@ -93,22 +92,3 @@ def test_bad_input_is_refused_with_a_sentence():
         sketch_cell(20, 20, seed=0)
     with pytest.raises(BadParameter, match="law"):
         staircase_cell(5, 10, "relu", law="cube", seed=0)
-
-
-@pytest.mark.parametrize(
-    ("cell", "parameters"),
-    [
-        (kernel_width_cell, {"d": 5, "widths": [4, 8], "n": 10}),
-        (kernel_width_cell, {"d": 5, "widths": [4, 8], "n": 10, "activation": "tanh"}),
-        (sketch_cell, {"d": 5, "features": 40, "n": 10}),
-        (sketch_cell, {"d": 5, "features": 40, "n": 10, "activation": "gelu"}),
-        (staircase_cell, {"d": 5, "n": 20, "activation": "gelu", "kernel": "first layer", "bias": 0.5}),
-        (staircase_cell, {"d": 5, "n": 20, "activation": "relu"}),
-    ],
-)
-def test_a_cell_gives_the_same_on_another_device(cell, parameters):
-    expected = cell(**parameters, seed=3)
-    with another_device() as device:
-        found = cell(**parameters, device=str(device), seed=3)
-    for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, atol=1e-12)

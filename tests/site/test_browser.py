@@ -7,6 +7,7 @@ from pathlib import Path
 import check_site
 import pytest
 from offline_mathjax import mathjax_folder
+from visitor import SIZES, Visitor
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the extra `site` is missing; see make site-check")
 pytestmark = pytest.mark.skipif(check_site.find_browser() is None, reason="there is no Chromium on the PATH")
@@ -56,12 +57,18 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def visitor(site):
-    """Return a light browser at that site."""
+def visitors(site):
+    """Return a light and a dark tab at that site."""
     with check_site.served(site) as base, playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=check_site.find_browser(), args=check_site.FLAGS)
-        yield check_site.Visitor(browser, "light", base)
+        yield {theme: Visitor(browser, theme, base) for theme in SIZES}
         browser.close()
+
+
+@pytest.fixture
+def visitor(visitors):
+    """Return the light one."""
+    return visitors["light"]
 
 
 @pytest.fixture
@@ -83,6 +90,45 @@ def test_a_sound_page_has_no_fault(visit):
 def test_each_kind_of_fault_is_seen(visit, body):
     found = visit(SOUND + body)
     assert any(FAULTS[body] in fault for fault in found), found
+
+
+PALE = "color: #bbb; background: #fff"
+ALIKE = {  # among many that axe need not look at one by one, those that it must
+    "by their place": f"<style>p:nth-of-type(5) {{ {PALE} }}</style>" + "<p>some words</p>" * 9,
+    "by what they lie in": "<p><i>some words</i></p>" * 5 + f'<p style="{PALE}"><i>some words</i></p>'
+        + "<p><i>some words</i></p>" * 5,
+    "by what follows them": "<style>p:has(+ hr) { background: #222; }</style>" + "<p>some words</p>" * 5
+        + "<hr>" + "<p>some words</p>" * 5,
+    "longer than a letter": f"<style>i {{ {PALE} }}</style><p>" + "<i>x</i> " * 3 + "<i>words</i> " + "<i>x</i> " * 5,
+    "more than signs": f"<style>i {{ {PALE} }}</style><p>" + "<i>\U0001f600\U0001f600</i> " * 5
+        + "<i>words</i> " + "<i>\U0001f600\U0001f600</i> " * 6,
+    "in a form": f'<label style="{PALE}">words <input value="x"></label>',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", ALIKE)
+def test_no_look_is_left_out(visit, which):
+    found = visit(SOUND + ALIKE[which])
+    assert any("axe color-contrast" in fault and "1280 px" in fault for fault in found), found
+
+
+def test_a_fault_in_one_theme_is_found_there_and_the_narrow_screen_in_the_light_one(site):
+    dark = "<style>@media (prefers-color-scheme: dark) { p { color: #444; background: #222; } }</style>"
+    pages = {"sound": SOUND, "dark": SOUND + dark, "wide": SOUND + '<p style="width: 800px">wide</p>'}
+    (site / "index.html").unlink(missing_ok=True)
+    for name, body in pages.items():
+        (site / f"{name}.html").write_text(PAGE.format(body))
+    (site / "search.html").write_text(PAGE.format('<div id="search-results"><ul><li><a href="/">one</a></ul></div>'))
+    checked = list(check_site.check_pages(site, check_site.find_browser(), 2))
+    found = {what: faults for what, faults, _ in checked}
+    looked_at = [*(f"{name}.html" for name in [*pages, "search"]), "search for 'Hermite'"]
+    assert sorted(what for what, _, _ in checked) == sorted(
+        f"{what} ({theme})" for what in looked_at for theme in SIZES
+    )
+    faulty = {what: faults for what, faults in found.items() if faults}
+    assert set(faulty) == {"dark.html (dark)", "wide.html (light)"}
+    assert all("axe color-contrast" in fault for fault in faulty["dark.html (dark)"])
+    assert all("px wider than the screen (at 390 px)" in fault for fault in faulty["wide.html (light)"])
 
 
 def test_what_a_late_font_widens_can_be_reached_by_the_keyboard(visit, visitor):

@@ -23,7 +23,7 @@ CELLS = 600
 KILLS = 20
 RUN = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs that a script puts into the background start with it ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a script starts without
 from beyond_kernel.sweeps import sweep
 from light_cells import logged
 sys.stdout.write("ready\\n"); sys.stdout.flush()

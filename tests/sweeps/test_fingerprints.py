@@ -1,5 +1,6 @@
 """A fingerprint changes with everything of ours that decides what a function computes, and with nothing else."""
 
+import dataclasses
 import functools
 import importlib
 import itertools
@@ -12,8 +13,15 @@ import pytest
 import torch
 from trial_cells import drawn
 
-from beyond_kernel.kernel_regime.degree_by_degree import learning_cell
+from beyond_kernel.kernel_regime.degree_by_degree_cells import learning_cell
 from beyond_kernel.sweeps.fingerprints import fingerprint, importable, stale_modules
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """Holds a tensor, as a network does."""
+
+    matrix: torch.Tensor
 
 
 def made(source: str):
@@ -69,6 +77,15 @@ def test_values_that_a_function_closes_over_count():
     assert codes == [closing(thing) for thing in things]
 
 
+def test_every_entry_of_a_large_array_counts_also_inside_of_an_object():
+    def told(entry):
+        matrix = torch.zeros(60, 30)
+        matrix[30, 15] = entry
+        return fingerprint(functools.partial(made, Held(matrix))).code
+
+    assert told(0) == told(0) and told(0) != told(1)
+
+
 def test_functions_that_name_each_other_have_an_end():
     source = (
         "def a(n):\n    return b(n)\ndef b(n):\n    return n and a(n - 1)\ndef cell(seed):\n    return {'v': a(seed)}\n"
@@ -83,7 +100,7 @@ def package(tmp_path, monkeypatch):
         "ours/__init__.py": "",
         "ours/cells.py": '"""Cells."""\nfrom . import near\nfrom ours.deep import far\n\n\ndef cell(seed):\n'
         '    """Say."""\n    import ours.late\n    return {"v": near.f(seed) + far(seed)}\n',
-        "ours/near.py": "import math\nfrom beyond_kernel import parameters\n\n\ndef f(x):\n    return x\n",
+        "ours/near.py": "import math\nfrom beyond_kernel import checks\n\n\ndef f(x):\n    return x\n",
         "ours/deep/__init__.py": "from ours.deep.sea import far\n",
         "ours/deep/sea.py": "def far(x):\n    return 2 * x\n",
         "ours/late.py": "LATE = 1\n",
@@ -136,9 +153,16 @@ def test_a_module_that_was_edited_after_its_import_is_seen(package, tmp_path):
     assert stale_modules(found) == ["ours.near"]
 
 
+def test_what_a_partial_sets_is_part_of_the_name():
+    """Two learners in one cell are two functions: to prune the old code of one must not take the other's cells."""
+    found = fingerprint(functools.partial(drawn, made, n=3))
+    assert found.name == "trial_cells.drawn(made, n=3)"
+    assert fingerprint(functools.partial(drawn, functools.partial(made, 2))).name == "trial_cells.drawn(made(2))"
+
+
 def test_the_package_s_own_cells():
     found = fingerprint(learning_cell)
-    assert found.name == "beyond_kernel.kernel_regime.degree_by_degree.learning_cell"
+    assert found.name == "beyond_kernel.kernel_regime.degree_by_degree_cells.learning_cell"
     assert "beyond_kernel.foundations.learning.ridge" in found.modules and "beyond_kernel.claims" not in found.modules
     assert not [name for name in found.modules if name.split(".")[0] in ("torch", "numpy", "math")]
     assert stale_modules(found) == []

@@ -5,7 +5,17 @@ import math
 import pytest
 
 from beyond_kernel.checks import BadParameter
+from beyond_kernel.feature_learning.one_step import fit_one_step
+from beyond_kernel.figure_style import LEARNER_STYLE
+from beyond_kernel.foundations.learning.learners import label_of
 from beyond_kernel.foundations.targets.target import parse_target
+from beyond_kernel.kernel_regime.kernel_learners import (
+    fit_oracle,
+    fit_random_feature_kernel,
+    fit_random_features,
+    fit_tangent_kernel,
+)
+from beyond_kernel.transfer.frozen_representation import fit_transferred
 from beyond_kernel.which_method_wins.sample_costs import (
     Cost,
     cost_table,
@@ -76,16 +86,25 @@ def test_the_spectral_method_pays_by_the_generative_exponent_in_whatever_coordin
     assert rows["spectral method"].holds and f"generative exponent {k}," in rows["spectral method"].reason
 
 
+def test_theory_and_measurement_join_by_name():
+    """Every row bears a label that figures can draw, and the learners that the package has bear a row's label."""
+    rows = [cost.learner for cost in sample_costs(parse_target("h2(z1)", 4))]
+    assert rows == LEARNERS and set(rows) <= set(LEARNER_STYLE)
+    learners = (fit_random_feature_kernel, fit_tangent_kernel, fit_one_step, fit_transferred)
+    assert [label_of(learner) for learner in learners] == rows[:4]
+    assert {label_of(fit_random_features), label_of(fit_oracle)} <= set(LEARNER_STYLE)
+
+
 def test_predicted_orders_are_powers_and_share_lines():
     costs = sample_costs(parse_target("h3(z1)", 9))
     orders = predicted_orders(costs, [10, 100])
-    assert orders.dims == ("learner", "d") and orders.d.values.tolist() == [10, 100]
-    by_power = {float(row[1] / row[0]): str(row.learner.values) for row in orders}
+    assert orders.dims == ("methods", "d") and orders.d.values.tolist() == [10, 100]
+    by_power = {float(row[1] / row[0]): str(row.methods.values) for row in orders}
     assert sorted(round(math.log10(power), 9) for power in by_power) == [0, 1, 1.5, 2, 3]
     shared = by_power[1000.0]
     assert shared == "random-feature kernel, tangent kernel, network SGD: d^3"
     assert not any("one step" in name for name in by_power.values())  # its condition fails
-    assert float(orders.sel(learner=shared, d=10)) == pytest.approx(1000)
+    assert float(orders.sel(methods=shared, d=10)) == pytest.approx(1000)
 
 
 def test_the_table_says_why():

@@ -38,6 +38,10 @@ def moment_linear_part(X: torch.Tensor, y: torch.Tensor) -> LinearPart:
         y: of shape (n,).
 
     Source: Damian, Lee, Soltanolkotabi 2022, Algorithm 1, lines 2 and 3. Chapter: one_step.
+
+    >>> X = torch.tensor([[1.0], [-1.0]])
+    >>> moment_linear_part(X, torch.tensor([5.0, 1.0]))(X).tolist()  # 3 + 2 x
+    [5.0, 1.0]
     """
     vector("y", y, len(matrix("X", X)))
     return LinearPart(float(y.mean()), X.T @ y / len(y))
@@ -185,6 +189,13 @@ def fit_one_step(
         BadParameter: as ``one_step_features`` and ``fit_head``.
 
     Source: Damian, Lee, Soltanolkotabi 2022, Algorithm 1. Chapter: one_step.
+
+    >>> from beyond_kernel.foundations.learning.samples import draw_problem
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> problem = draw_problem(parse_target("h2(z1)", 6), n=600, noise=0.0, seed=0)
+    >>> model = fit_one_step(problem, torch.Generator().manual_seed(0), width=200)
+    >>> bool((model(problem.test.X) - problem.test.truth).square().mean() < 0.3)
+    True
     """
     linear, network = one_step_features(problem.train, width, generator, step_scale)
     return fit_head(problem, network, linear)

@@ -75,6 +75,10 @@ def rotation_bound(target: Target, n: float) -> float:
         n: number of samples.
 
     Chapter: degree_by_degree.
+
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> round(rotation_bound(parse_target("z1*z2", 10), n=27), 4)  # half of 54 harmonics: half of d / (d + 2)
+    0.4167
     """
     counts = [multiplicity(target.dim, k) for k in range(target.degree + 1)]
     energies = sphere_energies(target).tolist()

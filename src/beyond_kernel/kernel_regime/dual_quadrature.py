@@ -147,10 +147,12 @@ def product_mean(
     s, t, rho = (value.detach().to("cpu", torch.float64) for value in (s, t, correlation))
     if not len(rho):
         return rho
-    worst = torch.maximum(s, t).argmax()[None]
+    scale = torch.maximum(s, t)
+    longest = scale >= (1 - 1e-12) * scale.max()  # of equal ones the most correlated, not the one that rounds up
+    worst = rho.abs().masked_fill(~longest, -1).argmax()[None]
     coarse, fine = (_two_dimensional(function, s[worst], t[worst], rho[worst], cuts, nodes) for nodes in (24, 48))
     if not float((coarse - fine).abs()) <= _SETTLED * (1 + float(fine.abs())):
-        raise _not_settled(float(torch.maximum(s, t).max()))
+        raise _not_settled(float(scale.max()))
     chunks = zip(s.split(32), t.split(32), rho.split(32), strict=True)
     return torch.cat([_two_dimensional(function, *chunk, cuts, 24) for chunk in chunks])
 

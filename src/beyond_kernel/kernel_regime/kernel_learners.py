@@ -27,6 +27,13 @@ def fit_random_feature_kernel(problem: Problem, generator: torch.Generator, bias
         BadParameter: as ``kernel_ridge``.
 
     Chapters: degree_by_degree, one_step.
+
+    >>> from beyond_kernel.foundations.learning.samples import draw_problem
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> problem = draw_problem(parse_target("z1", 4), n=100, noise=0.0, seed=0)
+    >>> model = fit_random_feature_kernel(problem, torch.Generator())
+    >>> bool((model(problem.test.X) - problem.test.truth).square().mean() < 0.1)
+    True
     """
     return kernel_ridge(problem, functools.partial(random_feature_kernel, bias=bias))
 

@@ -61,6 +61,9 @@ def multiplicity(d: int, k: int) -> int:
 
     Source: any text on spherical harmonics; binomial(d + k - 1, k) - binomial(d + k - 3, k - 2).
     Chapters: tangent_kernel, degree_by_degree.
+
+    >>> [multiplicity(3, k) for k in range(4)]
+    [1, 3, 5, 7]
     """
     whole_number("d", d, least=2)
     whole_number("k", k, least=0)

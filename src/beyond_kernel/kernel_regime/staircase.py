@@ -114,11 +114,10 @@ def steps_of(spectrum: SphereSpectrum, n: int) -> list[Step]:
 
     Chapter: tangent_kernel.
     """
-    floor = 1e-12 * float(spectrum.eigenvalues.max())  # below it an eigenvalue is rounding error
     steps, start = [], 0
     for k in spectrum.eigenvalues.argsort(descending=True).tolist():
         value, count = float(spectrum.eigenvalues[k]), int(spectrum.multiplicities[k])
-        if value > floor and start < n:
+        if value > 0 and start < n:
             steps.append(Step(k, range(start, min(start + count, n)), value, n >= SAMPLES_A_STEP * (start + count)))
             start += count
     return steps
@@ -146,7 +145,7 @@ def predicted_eigenvalues(spectrum: SphereSpectrum, n: int) -> np.ndarray:
     Source: Marchenko and Pastur 1967. Chapter: tangent_kernel.
     """
     whole_number("n", n)
-    kept = spectrum.eigenvalues > 1e-12 * spectrum.eigenvalues.max()
+    kept = spectrum.eigenvalues > 0
     values, counts = (part[kept].cpu().numpy() for part in (spectrum.eigenvalues, spectrum.multiplicities))
     shift = max(spectrum.tail, 0.0) / n
     widest = float((values * (1 + np.sqrt(counts / n)) ** 2).max()) + 2 * shift

@@ -41,6 +41,10 @@ def random_feature_kernel(
             if the activation cannot be used.
 
     Source: Cho and Saul 2009 (arc-cosine kernel of order 1). Chapter: degree_by_degree.
+
+    >>> X = torch.tensor([[2.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
+    >>> random_feature_kernel(X).numpy().round(4).tolist()  # |x|^2 / (2 d), and 1 / pi at a right angle
+    [[1.0, 0.3183], [0.3183, 1.0]]
     """
     if activation != "relu":
         return dual_random_feature_kernel(X, Z, bias, activation)
@@ -68,6 +72,10 @@ def tangent_kernel(
         BadParameter: as ``random_feature_kernel``.
 
     Source: Jacot, Gabriel, Hongler 2018; Cho and Saul 2009 for the two expectations. Chapter: degree_by_degree.
+
+    >>> X = torch.tensor([[2.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
+    >>> tangent_kernel(X).numpy().round(4).tolist()  # at a right angle the first layer adds nothing
+    [[3.0, 0.3183], [0.3183, 3.0]]
     """
     if activation != "relu":
         return dual_tangent_kernel(X, Z, bias, activation)

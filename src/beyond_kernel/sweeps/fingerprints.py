@@ -1,6 +1,7 @@
 """Which version of the code computes a cell: a digest of a function and of the modules that it uses."""
 
 import ast
+import dataclasses
 import dis
 import functools
 import importlib.util
@@ -29,7 +30,7 @@ class Fingerprint:
     """A function at one version of its code.
 
     Attributes:
-        name: module and qualified name.
+        name: module and qualified name, and what a ``functools.partial`` has set.
         code: digest of the function's own code and of all of ``modules``.
         modules: digests of the modules that it uses, by name.
     """
@@ -60,7 +61,15 @@ def fingerprint(function: Callable) -> Fingerprint:
     gathered = _Gathered(inner.__module__.partition(".")[0])
     own = gathered.value(function)
     modules = dict(sorted(gathered.modules.items()))
-    return Fingerprint(f"{inner.__module__}.{inner.__qualname__}", _hashed([own, *map(str, modules.items())]), modules)
+    return Fingerprint(f"{inner.__module__}.{name_of(function)}", _hashed([own, *map(str, modules.items())]), modules)
+
+
+def name_of(value: Any) -> str:
+    """Return how a function is called in a store, with what a ``functools.partial`` has set, in few words."""
+    if isinstance(value, functools.partial):
+        options = [*map(name_of, value.args), *(f"{key}={name_of(item)}" for key, item in value.keywords.items())]
+        return f"{name_of(value.func)}({', '.join(options)})"
+    return getattr(value, "__qualname__", None) or f"{value!r:.40}"
 
 
 def innermost(function: Callable) -> Callable:
@@ -141,6 +150,10 @@ class _Gathered:
         wrapped = getattr(value, "__wrapped__", None)
         if wrapped is not None:
             return self.value(wrapped)
+        if dataclasses.is_dataclass(value):  # its repr may leave out most of a tensor
+            return self._of(
+                "dataclass", [type(value), *(getattr(value, field.name) for field in dataclasses.fields(value))]
+            )
         if " at 0x" in repr(value):  # an object that does not say what it is: its class and what it holds
             return self._of("object", [type(value), getattr(value, "__dict__", None)])
         return f"{type(value).__name__} {value!r}"

@@ -12,7 +12,7 @@ import xarray
 
 from beyond_kernel.checks import BadParameter, one_of, real_number, whole_number
 from beyond_kernel.sweeps.datasets import Gap, SweepFailed, assemble, versions
-from beyond_kernel.sweeps.fingerprints import Fingerprint, fingerprint
+from beyond_kernel.sweeps.fingerprints import Fingerprint, fingerprint, name_of
 from beyond_kernel.sweeps.grids import Grid, make_grid, text_of
 from beyond_kernel.sweeps.inline import run_inline
 from beyond_kernel.sweeps.local import Cell, run_local
@@ -153,7 +153,7 @@ class _Run:
     @property
     def function_name(self) -> str:
         """Name of the function as a bar shows it."""
-        return self.mark.name.rpartition(".")[2]
+        return name_of(self.function)
 
     def _names_are_free(self, text: str) -> bool:
         """Refuse results that bear the name of a dimension; looked at when the first cell is done."""

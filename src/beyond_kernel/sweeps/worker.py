@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from typing import Any
 
 import cloudpickle
 
@@ -87,7 +88,7 @@ class Worker:
         if not self.cells and self.since is not None:
             self.since = time.monotonic()
         self.cells += [index for index, *_ in cells]
-        self.send("cells", list(cells))
+        self.send("cells", [(index, text, packed(parameters)) for index, text, parameters in cells])
 
     def fits(self, job: Job) -> bool:
         """Say whether nothing that this worker has loaded has changed since."""
@@ -168,7 +169,8 @@ def serve(connection: Connection, writing: threading.Lock) -> None:
         kind, content = connection.recv()
         if kind == "cells":
             for index, text, parameters in content:
-                outcome = run_function(function, parameters, seed_of(text), job.may_be_nan)
+                given = cloudpickle.loads(parameters) if isinstance(parameters, bytes) else parameters
+                outcome = run_function(function, given, seed_of(text), job.may_be_nan)
                 connection.send(("cell", index, _kept(store, writing, job, text, outcome)))
             continue
         if store is not None:
@@ -219,15 +221,38 @@ def pickled(function: Callable) -> bytes:
     Raises:
         WorkerError: if it holds something that cannot travel.
     """
-    inner = innermost(function)
-    module = sys.modules.get(inner.__module__)
-    travels = module is not None and inner.__module__ != "__main__" and not importable(inner.__module__)
-    if travels:
+    return _dumped(function, [function])
+
+
+def packed(parameters: Mapping) -> Mapping | bytes:
+    """Return the parameters of a cell for the way to another process; functions among them travel as ``pickled``.
+
+    Raises:
+        WorkerError: if a function holds something that cannot travel.
+    """
+    functions = list(_functions_in(parameters))
+    return _dumped(parameters, functions) if functions else parameters
+
+
+def _functions_in(value: Any) -> Iterator[Callable]:
+    if isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _functions_in(item)
+    elif callable(value):
+        yield value
+
+
+def _dumped(value: Any, functions: Iterable[Callable]) -> bytes:
+    inner = [innermost(function) for function in functions]
+    names = {name for name in (getattr(one, "__module__", None) for one in inner) if name != "__main__"}
+    travelling = [sys.modules[name] for name in sorted(names & set(sys.modules)) if not importable(name)]
+    for module in travelling:
         cloudpickle.register_pickle_by_value(module)
     try:
-        return cloudpickle.dumps(function)
+        return cloudpickle.dumps(value)
     except Exception as error:
-        raise WorkerError(f"{inner.__qualname__} cannot be sent to another process: {error}.") from error
+        told = ", ".join(getattr(one, "__qualname__", repr(one)) for one in inner)
+        raise WorkerError(f"{told} cannot be sent to another process: {error}.") from error
     finally:
-        if travels:
+        for module in travelling:
             cloudpickle.unregister_pickle_by_value(module)

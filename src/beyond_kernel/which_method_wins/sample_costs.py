@@ -63,6 +63,10 @@ def sample_costs(target: Target) -> list[Cost]:
         BadParameter: if the target is constant.
 
     Source: the papers named in the rows. Chapter: targets_and_inputs.
+
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> {cost.learner: cost.order for cost in sample_costs(parse_target("h2(z1)*h2(z2)", 9))}["tangent kernel"]
+    'd^4'
     """
     target.information_exponent()  # refuses a constant
     return [
@@ -95,7 +99,7 @@ def cost_table(costs: Sequence[Cost]) -> str:
 
 
 def predicted_orders(costs: Sequence[Cost], dims: Sequence[int]) -> xarray.DataArray:
-    """Return n = d^exponent with dimensions learner and d; methods of one exponent share a line.
+    """Return n = d^exponent with dimensions methods and d; methods of one exponent share a line.
 
     Args:
         costs: rows from ``sample_costs``; those whose condition fails are left out.
@@ -112,7 +116,7 @@ def predicted_orders(costs: Sequence[Cost], dims: Sequence[int]) -> xarray.DataA
         shared.setdefault(cost.exponent, []).append(cost)
     names = [f"{', '.join(cost.learner for cost in row)}: {row[0].order}" for row in shared.values()]
     values = [[float(d) ** exponent for d in dims] for exponent in shared]
-    return xarray.DataArray(values, {"learner": names, "d": list(dims)}, ["learner", "d"])
+    return xarray.DataArray(values, {"methods": names, "d": list(dims)}, ["methods", "d"])
 
 
 def _kernel(target: Target, learner: str) -> Cost:

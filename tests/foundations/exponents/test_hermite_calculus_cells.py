@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from pretend_device import another_device
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.exponents import hermite_calculus as calculus
@@ -80,21 +79,3 @@ def test_a_sample_misses_what_lies_beyond_its_largest_draw():
 def test_arguments_out_of_range_are_refused(call):
     with pytest.raises(BadParameter):
         call()
-
-
-@pytest.mark.parametrize(
-    ("cell", "parameters"),
-    [
-        (cells.dual_cell, {"link": "relu", "correlation": 0.4, "n": 200}),
-        (cells.stein_cell, {"target": TARGET, "q": 2, "k": 2, "n": 100}),
-        (cells.direction_cell, {"link": "he2", "d": 5, "n": 100, "transformed": True}),
-        (cells.direction_cell, {"link": "he3", "d": 5, "n": 100, "transformed": True}),
-        (cells.sampled_energy_cell, {"max_degree": 5, "n": 100}),
-    ],
-)
-def test_a_cell_gives_the_same_on_another_device(cell, parameters):
-    expected = cell(**parameters, seed=3)
-    with another_device() as device:
-        found = cell(**parameters, device=str(device), seed=3)
-    for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, atol=1e-12)

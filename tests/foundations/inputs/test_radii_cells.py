@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from pretend_device import another_device
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.inputs import radii as ra
@@ -69,20 +68,3 @@ def test_bad_arguments_are_refused():
         cells.radius_cell("sphere", 4, 100, seed=0)
     with pytest.raises(BadParameter, match="n = 10"):
         cells.running_mean_cell("two spheres", 4, 10, seed=0)
-
-
-@pytest.mark.parametrize(
-    ("cell", "parameters"),
-    [
-        (cells.radius_cell, {"law": "half heavy-tailed", "d": 5, "n": 100}),
-        (cells.above_cell, {"law": "two spheres", "d": 5, "n": 100, "radii": [0.5, 1.0, 3.0]}),
-        (cells.radius_width_cell, {"law": "two spheres", "d": 5, "n": 100}),
-        (cells.running_mean_cell, {"law": "heavy-tailed", "d": 5, "n": 100}),
-    ],
-)
-def test_a_cell_gives_the_same_on_another_device(cell, parameters):
-    expected = cell(**parameters, seed=3)
-    with another_device() as device:
-        found = cell(**parameters, device=str(device), seed=3)
-    for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, atol=1e-12)

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from pretend_device import another_device
 
 from beyond_kernel.foundations.inputs import targets_and_inputs as ti
 from beyond_kernel.foundations.inputs import targets_and_inputs_cells as cells
@@ -35,18 +34,3 @@ def test_the_first_component_follows_the_predicted_overlap():
         found = np.mean([cells.spike_cell(200, 800, strength, seed=seed)["overlap"] for seed in range(4)])
         assert found == pytest.approx(ti.predicted_spike_overlap(strength, 4.0), abs=0.08)  # 20 other groups: 0.043
     assert np.mean([cells.spike_cell(200, 800, 0.0, seed=seed)["overlap"] for seed in range(4)]) < 0.05
-
-
-@pytest.mark.parametrize(
-    ("cell", "parameters"),
-    [
-        (cells.energy_gap_cell, {"text": TARGET, "d": 5}),
-        (cells.spike_cell, {"d": 5, "n": 100, "strength": 2.0}),
-    ],
-)
-def test_a_cell_gives_the_same_on_another_device(cell, parameters):
-    expected = cell(**parameters, seed=3)
-    with another_device() as device:
-        found = cell(**parameters, device=str(device), seed=3)
-    for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, atol=1e-12)

@@ -25,20 +25,29 @@ GRID = {"n": [40, 20], "seed": [0, 1]}
 ONE_STEP = functools.partial(fit_one_step, width=10)
 
 
-@labelled("nearest neighbour")
-def fit_nearest(problem, generator):
-    """A learner of ten lines that the package has never heard of."""
-    train = problem.train
+def readers_own():
+    """Return two learners that the package has never heard of, made here as a script or a notebook makes them.
 
-    def predict(X):
-        distances = torch.cdist(X, train.X)
-        return train.y[distances.argmin(1)]
+    As functions of this module they could not be run: pytest compiles it otherwise than its file says.
+    """
 
-    return predict
+    @labelled("nearest neighbour")
+    def fit_nearest(problem, generator):
+        train = problem.train
+
+        def predict(X):
+            distances = torch.cdist(X, train.X)
+            return train.y[distances.argmin(1)]
+
+        return predict
+
+    def fit_zero(problem, generator):
+        return lambda X: torch.zeros_like(X[:, 0])
+
+    return fit_nearest, fit_zero
 
 
-def fit_zero(problem, generator):
-    return lambda X: torch.zeros_like(X[:, 0])
+fit_nearest, fit_zero = readers_own()
 
 
 def test_a_reader_s_learner_stands_beside_the_package_s():
@@ -124,7 +133,7 @@ def test_a_new_learner_makes_no_stored_cell_stale(tmp_path):
     assert lines(log) == {"first": 4, "second": 4, "third": 4}
     assert three.sel(learner=["first", "second"]).risk.equals(two.risk)
     with Store(store) as kept:
-        assert [(status, cells) for _, status, cells, _ in kept.counts()] == [("done", 12)]
+        assert sum(cells for _, status, cells, _ in kept.counts() if status == "done") == 12
     compare_learners(learners, GRID | {"n": [40, 20, 10]}, store=store, **COMMON)
     assert lines(log) == {"first": 6, "second": 6, "third": 6}
 
@@ -166,10 +175,13 @@ def test_a_changed_learner_runs_its_own_cells_again_and_no_others(modules, tmp_p
 
 def test_another_option_of_a_learner_is_another_cell(tmp_path):
     log, store = tmp_path / "log", tmp_path / "cells.sqlite"
+    path = str(log)
 
     @labelled("scaled")
     def scaled(problem, generator, factor):
-        return counting(str(log), "scaled")(problem, generator)
+        with open(path, "a") as file:
+            file.write("scaled\n")
+        return lambda X: factor * X[:, 0]
 
     for factor, runs in ((1.0, 4), (2.0, 8), (1.0, 8)):
         compare_learners([functools.partial(scaled, factor=factor)], GRID, store=store, **COMMON)

@@ -8,7 +8,7 @@ import torch
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.inputs.laws import INPUT_LAWS, spiked_gaussian
 from beyond_kernel.foundations.inputs.radial_inputs import RADIAL_LAWS
-from beyond_kernel.foundations.learning.samples import draw_matched_sample, draw_problem, draw_sample
+from beyond_kernel.foundations.learning.samples import draw_matched_sample, draw_problem, draw_sample, noisy
 from beyond_kernel.foundations.learning.tasks import task_from_arrays
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.random_streams import generator_for
@@ -85,7 +85,7 @@ def doubled(n, d, generator, dtype):
     return 2 * torch.ones(n, d, dtype=dtype)
 
 
-@pytest.mark.parametrize("law", [*INPUT_LAWS, *RADIAL_LAWS, doubled], ids=str)
+@pytest.mark.parametrize("law", [*INPUT_LAWS, *RADIAL_LAWS, doubled], ids=lambda law: getattr(law, "__name__", law))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_reader_s_own_task_meets_every_law(law, dtype):
     task = FirstTimesLength()
@@ -157,3 +157,19 @@ def test_bad_input_is_refused_with_a_sentence():
         draw_problem(torch.sin, 5, 0.0, 0)
     with pytest.raises(BadParameter, match="noise = -1"):
         draw_problem(ROWS, 5, -1, 0, n_validation=5, n_test=5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_label_noise_is_plus_or_minus_its_size(dtype):
+    values = torch.randn(4000, generator=generator_for(0), dtype=dtype)
+    labels = noisy(values, 0.5, generator_for(1))
+    noise = labels - values
+    assert labels.dtype == dtype
+    torch.testing.assert_close(noise.abs(), torch.full_like(noise, 0.5), rtol=0, atol=1e-5)  # rounding in float32
+    assert abs(float(noise.mean())) <= 0.5 * 5 / 4000**0.5  # five standard errors
+    assert torch.equal(labels, noisy(values, 0.5, generator_for(1)))
+    assert torch.equal(noisy(values, 0, None), values)
+    with pytest.raises(BadParameter, match="noise = -1"):
+        noisy(values, -1, generator_for(1))
+    with pytest.raises(TypeError, match="generator"):
+        noisy(values, 0.1, None)

@@ -9,6 +9,7 @@ from scipy import integrate
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.targets.hermite import (
+    gaussian_panels,
     hermite,
     hermite_coefficients,
     hermite_table,
@@ -168,3 +169,12 @@ def test_arguments_out_of_range_are_refused(call):
 def test_only_floating_tensors_are_accepted(x):
     with pytest.raises(TypeError, match="floating-point torch tensor"):
         hermite(2, x)
+
+
+def test_panels_know_the_moments_and_both_sides_of_a_jump():
+    """E z^8 = 105, and P(z > 1) whatever the function is at 1 itself, also between two edges a last bit apart."""
+    for edges in (np.linspace(-12, 12, 25), [-12, -3, 1 - 1.2e-16, 1, 1, 1 + 2.3e-16, 12]):
+        z, weights = gaussian_panels(edges, 60)
+        assert z.shape == weights.shape == ((len(edges) - 1) * 60,)
+        assert float(weights @ z**8) == pytest.approx(105, rel=1e-11)
+        assert float(weights[z > 1].sum()) == pytest.approx(math.erfc(math.sqrt(0.5)) / 2, rel=1e-11)

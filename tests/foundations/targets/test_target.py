@@ -185,19 +185,6 @@ def test_unused_variables_are_not_relevant():
     torch.testing.assert_close(target.directions, target.frame[:, [1, 3]], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_label_noise_is_plus_or_minus_its_size(dtype):
-    target = parse_target("He2(z1)", DIM)
-    X = gaussian(4000, DIM, generator_for(0), dtype)
-    labels = target.labels(X, 0.5, generator_for(1))
-    noise = labels - target(X)
-    assert labels.dtype == dtype
-    torch.testing.assert_close(noise.abs(), torch.full_like(noise, 0.5), rtol=0, atol=1e-5)  # rounding in float32
-    assert abs(float(noise.mean())) <= 0.5 * 5 / math.sqrt(4000)  # five standard errors
-    assert torch.equal(labels, target.labels(X, 0.5, generator_for(1)))
-    assert torch.equal(target.labels(X), target(X)) and torch.equal(target.labels(X, 0), target(X))
-
-
 def test_a_dense_text_is_read_in_time():
     pairs = [f"{i % 7 + 1}/3*z{i % 64 + 1}*z{7 * i % 64 + 1}*sqrt({i + 2})" for i in range(100)]
     target = parse_target(" + ".join(pairs), 100)
@@ -235,15 +222,10 @@ def test_bad_arguments_are_refused(text, d, seed, phrase):
 
 def test_bad_calls_are_refused():
     target = parse_target("z1*z2*z3", 400)
-    X = torch.zeros(3, 400)
     with pytest.raises(BadParameter, match=r"X has shape \(3, 5\)"):
         target(torch.zeros(3, 5))
     with pytest.raises(TypeError, match="X"):
         target(torch.zeros(3, 400, dtype=torch.int64))
-    with pytest.raises(BadParameter, match="noise = -1"):
-        target.labels(X, -1)
-    with pytest.raises(TypeError, match="generator"):
-        target.labels(X, 0.1)
     with pytest.raises(BadParameter, match="k = -1"):
         target.part(-1)
     with pytest.raises(BadParameter, match="more than 10\\^7 entries"):

@@ -47,6 +47,9 @@ def exponents_of(link: AnyLink, breakpoints: Sequence[float] = (), max_degree: i
         BadParameter: as ``information_exponent`` and ``generative_exponent``.
 
     Chapter: hermite_calculus.
+
+    >>> exponents_of("he3")
+    Exponents(information=3, leap=3, generative=1)
     """
     link = as_link(link, breakpoints)
     single = link.target is None or link.target.rank <= 1
@@ -71,6 +74,9 @@ def information_exponent(link: AnyLink, breakpoints: Sequence[float] = (), max_d
             decided up to ``max_degree``.
 
     Source: Ben Arous, Gheissari and Jagannath (2021) for the notion. Chapter: hermite_calculus.
+
+    >>> information_exponent("relu"), information_exponent("z1^2 - 1"), information_exponent("he4")
+    (1, 2, 4)
     """
     whole_number("max_degree", max_degree, most=MOST_DEGREE)
     link = as_link(link, breakpoints)
@@ -125,6 +131,9 @@ def generative_exponent(link: AnyLink, max_degree: int = 12) -> int:
 
     Source: Damian, Pillaud-Vivien, Lee and Bruna (2024) for the notion; the rule for polynomials is derived here.
     Chapter: hermite_calculus.
+
+    >>> generative_exponent("he4")
+    2
     """
     link = one_variable(as_link(link))
     if link.target is not None:

@@ -60,7 +60,7 @@ class LabelTransformation:
 
     def __call__(self, y: torch.Tensor) -> torch.Tensor:
         """Return T at the labels y, shape (n,), dtype and device of y."""
-        return self.values.to(vector("y", y))[torch.bucketize(y, self.edges.to(y))]
+        return self.values.to(vector("y", y))[torch.bucketize(y.contiguous(), self.edges.to(y))]
 
 
 def label_transformation(link: AnyLink, k: int) -> LabelTransformation:

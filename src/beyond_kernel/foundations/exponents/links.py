@@ -99,6 +99,9 @@ def as_link(link: AnyLink, breakpoints: Sequence[float] = ()) -> Link:
         BadParameter: if it is none of these, with what was expected.
 
     Chapter: hermite_calculus.
+
+    >>> as_link("z1^3 - 3*z1")(torch.tensor([0.0, 2.0], dtype=torch.float64)).numpy().round(9).tolist()
+    [0.0, 2.0]
     """
     if isinstance(link, Link):
         return link

@@ -52,13 +52,13 @@ def single_index(link: AnyLink, dim: int, seed: int = 0, breakpoints: Sequence[f
     """Return the task of a link along a direction that is drawn from the seed, the u_1 of a polynomial target.
 
     Args:
-        link: a name such as "relu", the text of a polynomial in z1, or a callable, float64 (n,) to (n,).
+        link: a name such as "relu", the text of a polynomial in z1, or a callable, (n,) to (n,).
         dim: the dimension d of the inputs, at least 1.
         seed: of the direction, at least 0.
         breakpoints: kinks and jumps of a callable; names know their own.
 
     Raises:
-        BadParameter: if the link is none, depends on several variables or has no second moment, or d or the seed is
+        BadParameter: if the link is none, is no function of z1 alone or has no second moment, or d or the seed is
             out of range.
 
     Chapter: hermite_calculus.
@@ -67,6 +67,10 @@ def single_index(link: AnyLink, dim: int, seed: int = 0, breakpoints: Sequence[f
     0.5
     """
     given = one_variable(as_link(link, breakpoints))
+    if given.target is not None and not {variable for index in given.target.coefficients for variable, _ in index} <= {
+        1
+    }:
+        raise BadParameter(f"link {given.name} is not a polynomial in z1 alone: write it so, or use parse_target.")
     mean, variance = mean_and_variance(given)
     directions = drawn_directions(whole_number("d", dim), 1, whole_number("seed", seed, least=0))
     return SingleIndex(given, directions, mean**2 + variance)

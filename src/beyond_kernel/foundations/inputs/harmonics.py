@@ -29,6 +29,10 @@ def sphere_energies(target: Target) -> torch.Tensor:
         Energies, float64, of shape (degree + 1,); they add up to E f^2 on the sphere.
 
     Source: classical decomposition of polynomials into harmonics; derived here. Chapter: degree_by_degree.
+
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> [round(energy, 3) for energy in sphere_energies(parse_target("z1*z2", 10)).tolist()]  # d / (d + 2)
+    [0.0, 0.0, 0.833]
     """
     by_degree: dict[int, _Powers] = {}
     for index, coefficient in _in_powers(target).items():

@@ -112,6 +112,10 @@ def sample_inputs(
     Raises:
         BadParameter: if the law is not known, or ``n`` or ``d`` is no whole number of at least 1.
         TypeError: if ``generator`` or ``dtype`` is of another kind.
+
+    >>> from beyond_kernel.random_streams import generator_for
+    >>> sample_inputs("hypercube", 100, 3, generator_for(0)).abs().unique().tolist()
+    [1.0]
     """
     one_of("law", law, list(INPUT_LAWS))
     return INPUT_LAWS[law](n, d, generator, dtype).to(device)

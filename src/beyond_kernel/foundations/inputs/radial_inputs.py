@@ -171,6 +171,9 @@ def radius_above(law: str, radius: torch.Tensor, d: int, alpha: float = 1.0) -> 
 
     Source: Beta law classical; Bessel sums from the derivative of J_j^2 + J_{j+1}^2, derived here.
     Chapter: targets_and_inputs.
+
+    >>> round(float(radius_above("two spheres", torch.tensor(2**0.5, dtype=torch.float64), d=8)), 6)
+    0.5
     """
     one_of("law", law, list(RADIAL_LAWS))
     whole_number("d", d, least=2)

@@ -1,5 +1,6 @@
 """Learners against one another over a grid of problems: one dataset, in which each is known by its label."""
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,8 @@ def compare_learners(
         options: fixed parameters of ``learner_risk_cell`` and options of ``sweep``.
 
     Raises:
-        BadParameter: if there is no learner, two share a label, ``largest`` names none of them, or leaves nothing to run at all.
+        BadParameter: if there is no learner, two share a label, or ``largest`` names none of them or leaves nothing to
+            run at all.
 
     Chapters: one_step, frozen_representation.
     """
@@ -45,7 +47,7 @@ def compare_learners(
     runs = []
     for label, learner in zip(labels, learners, strict=True):
         sizes = [n for n in grid["n"] if n <= limits.get(label, n)]
-        run = sweep(learner_risk_cell, {**grid, "n": sizes}, learner=learner, **options) if sizes else None
+        run = sweep(functools.partial(learner_risk_cell, learner), {**grid, "n": sizes}, **options) if sizes else None
         runs.append(run)
     if not any(run is not None for run in runs):
         raise BadParameter(f"largest = {limits} leaves no n of {list(grid['n'])} for any learner.")

@@ -46,6 +46,13 @@ def descend(
         BadParameter: if a name or a number does not fit, batches run out, or training diverges.
 
     Source: gradient descent. Chapters: lazy_training, sparse_bias.
+
+    >>> from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
+    >>> one = torch.ones(1)
+    >>> start = TwoLayerNetwork(one[:, None], one, 0 * one)  # f(x) = relu(x)
+    >>> end = descend(start, full_batch(one[:, None], 3 * one), {"a": 0.25}, steps=1)  # f(1) = 1, label 3
+    >>> end.a.tolist()  # 1 - 0.25 * 2 * (1 - 3)
+    [2.0]
     """
     moving = _copies(network, rates)
     real_number("weight_decay", weight_decay, least=0)

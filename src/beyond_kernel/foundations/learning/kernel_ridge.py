@@ -45,6 +45,13 @@ def kernel_ridge(problem: Problem, kernel: Kernel) -> KernelPredictor:
         BadParameter: as ``fit_kernel_ridge``.
 
     Chapters: degree_by_degree, sparse_bias, one_step.
+
+    >>> from beyond_kernel.foundations.learning.samples import draw_problem
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> problem = draw_problem(parse_target("z1", 5), n=50, noise=0.0, seed=0)
+    >>> linear = kernel_ridge(problem, lambda X, Z=None: X @ (X if Z is None else Z).T)
+    >>> bool((linear(problem.test.X) - problem.test.truth).abs().max() < 1e-3)
+    True
     """
     train, validation = problem.train, problem.validation
     fit = fit_kernel_ridge(kernel(train.X), train.y, kernel(validation.X, train.X), validation.y)

@@ -72,6 +72,13 @@ def risk_of(learner: Learner, problem: Problem, generator: torch.Generator) -> E
         BadParameter: if its predictions have another shape than the labels, or are not finite.
 
     Chapters: one_step, frozen_representation.
+
+    >>> from beyond_kernel.foundations.learning.samples import draw_problem
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> problem = draw_problem(parse_target("z1", 5), n=50, noise=0.1, seed=0)
+    >>> nothing = lambda problem, generator: lambda X: torch.zeros_like(X[:, 0])
+    >>> round(risk_of(nothing, problem, torch.Generator()).value)  # E f^2 = 1
+    1
     """
     label_of(learner)
     predictor = learner(problem, generator)

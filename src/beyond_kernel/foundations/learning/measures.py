@@ -26,6 +26,9 @@ def excess_risk(prediction: torch.Tensor, truth: torch.Tensor) -> Estimate:
 
     Raises:
         BadParameter: if shapes differ, or fewer than two points are given.
+
+    >>> excess_risk(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 2.0])).value
+    0.5
     """
     squares = (prediction - vector("truth", truth, len(vector("prediction", prediction)))).square()
     if len(squares) < 2:
@@ -45,6 +48,9 @@ def subspace_overlap(W: torch.Tensor, directions: torch.Tensor) -> torch.Tensor:
 
     Raises:
         BadParameter: if shapes do not fit or the columns are not orthonormal.
+
+    >>> round(float(subspace_overlap(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0], [0.0]]))), 6)
+    0.36
     """
     return _energies(W, directions).sum(1)
 
@@ -129,6 +135,9 @@ def samples_to_reach(sizes: Sequence[float], risks: Sequence[float], threshold: 
         BadParameter: if the lengths differ or sizes do not ascend.
 
     Chapters: degree_by_degree, frozen_representation.
+
+    >>> round(samples_to_reach([10, 100, 1000], [0.9, 0.5, 0.1], threshold=0.5), 6)
+    100.0
     """
     real_number("threshold", threshold)
     sizes, risks = np.asarray(sizes, dtype=float), np.asarray(risks, dtype=float)
@@ -154,7 +163,7 @@ def _orthonormal(name: str, columns: torch.Tensor, dim: int | None = None) -> to
     gram = matrix(name, columns).T @ columns
     if dim is not None and len(columns) != dim:
         raise BadParameter(f"{name} has {len(columns)} rows: it must have {dim}.")
-    gap = float((gram - torch.eye(len(gram)).to(gram)).abs().max())
+    gap = float((gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)).abs().max())
     if gap > 1e2 * torch.finfo(columns.dtype).eps ** 0.75:
         raise BadParameter(f"{name} must have orthonormal columns: its Gram matrix is off the identity by {gap:.1e}.")
     return columns

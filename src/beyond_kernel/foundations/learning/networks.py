@@ -129,6 +129,10 @@ def symmetric_init(
 
     Source: Damian, Lee, Soltanolkotabi 2022, Section 2.2 (whose index m - j is read as "the other half").
     Chapter: one_step.
+
+    >>> network = symmetric_init(4, 3, torch.Generator().manual_seed(0))
+    >>> network(torch.randn(2, 3, dtype=torch.float64)).tolist()
+    [0.0, 0.0]
     """
     half = even_width("width", width) // 2
     here = generator.device

@@ -59,6 +59,10 @@ def ridge_path(features: torch.Tensor, y: torch.Tensor, penalties: torch.Tensor)
 
     Raises:
         BadParameter: if shapes do not fit, an entry is not finite or a penalty is not positive.
+
+    >>> features, y = torch.tensor([[1.0], [1.0]]), torch.tensor([2.0, 4.0])
+    >>> ridge_path(features, y, torch.tensor([1.0])).tolist()  # mean of the labels over 1 + penalty
+    [[1.5]]
     """
     n, m = matrix("features", features).shape
     vector("y", y, n)
@@ -133,7 +137,7 @@ def fit_ridge(
     """
     matrix("features_validation", features_validation, matrix("features", features).shape[1])
     vector("y_validation", y_validation, len(features_validation))
-    penalties = torch.as_tensor(levels, dtype=features.dtype) * float(features.square().sum(1).mean())
+    penalties = features.new_tensor(levels) * float(features.square().sum(1).mean())
     path = ridge_path(features, y, penalties)
     return _best(path, penalties, features_validation @ path.T - y_validation[:, None])
 
@@ -159,7 +163,7 @@ def fit_kernel_ridge(
     """
     matrix("gram_validation", gram_validation, len(matrix("gram", gram)))
     vector("y_validation", y_validation, len(gram_validation))
-    penalties = torch.as_tensor(levels, dtype=gram.dtype) * float(gram.diagonal().mean())
+    penalties = gram.new_tensor(levels) * float(gram.diagonal().mean())
     path = kernel_ridge_path(gram, y, penalties)
     return _best(path, penalties, gram_validation @ path.T - y_validation[:, None])
 
@@ -202,7 +206,7 @@ def _lanczos_path(
             break  # not positive definite, or done
         torch.mul(image, 1 / max(off_diagonal[j], sys.float_info.min), out=basis[j + 1])
     if not diagonal:
-        return torch.full((len(shifts), len(y)), math.nan).to(gram), 0.0
+        return gram.new_full((len(shifts), len(y)), math.nan), 0.0
     solutions, largest = _tridiagonal_solutions(diagonal, off_diagonal[:-1], small)
     return (y.norm() * solutions.to(y)) @ basis[: len(diagonal)], largest
 
@@ -222,7 +226,7 @@ def _product_with(gram: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
         return lambda v: gram @ v
     array = gram.detach().contiguous().numpy().T  # a view in the order of columns, as symv wants it
     (symv,) = get_blas_funcs(("symv",), (array,))
-    return lambda v: torch.from_numpy(symv(1.0, array, v.numpy()))
+    return lambda v: torch.as_tensor(symv(1.0, array, v.numpy()), device="cpu")
 
 
 def _cholesky_solution(gram: torch.Tensor, y: torch.Tensor, shift: float) -> torch.Tensor:

@@ -75,6 +75,11 @@ def draw_sample(
         TypeError: if the task has not what a task has.
 
     Source: Damian, Lee, Soltanolkotabi 2022, Section 2.1, for the label noise. Chapter: one_step.
+
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> sample = draw_sample(parse_target("z1*z2", 5), 100, 0.5, generator_for(0))
+    >>> sample.X.shape, round(float((sample.y - sample.truth).abs().max()), 9)
+    (torch.Size([100, 5]), 0.5)
     """
     real_number("noise", noise, least=0)
     if isinstance(check_task(task), ArrayTask):
@@ -105,8 +110,8 @@ def draw_inputs(
     Raises:
         BadParameter: if the name is unknown, or a sampler returns another shape than (n, d).
 
-    >>> draw_inputs("sphere", 2, 9, generator_for(0)).norm(dim=1)
-    tensor([3., 3.], dtype=torch.float64)
+    >>> draw_inputs("sphere", 2, 9, generator_for(0)).norm(dim=1).numpy().round(9).tolist()
+    [3.0, 3.0]
     """
     if isinstance(law, str) and law not in RADIAL_LAWS:
         if law not in INPUT_LAWS:
@@ -119,18 +124,24 @@ def draw_inputs(
     return X.to(device)
 
 
-def noisy(values: torch.Tensor, noise: float, generator: torch.Generator) -> torch.Tensor:
+def noisy(values: torch.Tensor, noise: float, generator: torch.Generator | None) -> torch.Tensor:
     """Return values plus label noise: +noise or -noise, each with chance one half.
 
     Args:
         values: noise-free labels, of shape (n,).
         noise: standard deviation, at least 0.
-        generator: source of the signs.
+        generator: source of the signs; not needed without noise.
+
+    Raises:
+        BadParameter: if noise is negative.
+        TypeError: if there is noise and no generator.
 
     Source: Damian, Lee, Soltanolkotabi 2022, Section 2.1. Chapter: one_step.
     """
     if not real_number("noise", noise, least=0):
         return values
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator = {generator!r} is not accepted: noise needs a torch.Generator.")
     heads = torch.randint(0, 2, values.shape, generator=generator, device=generator.device)
     return values + noise * (2 * heads.to(values) - 1)
 
@@ -197,6 +208,11 @@ def draw_problem(
         BadParameter: as ``draw_sample``.
 
     Chapter: one_step.
+
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> problem = draw_problem(parse_target("z1*z2", 5), n=50, noise=0.1, seed=0, n_validation=20, n_test=30)
+    >>> len(problem.train), len(problem.validation), len(problem.test)
+    (50, 20, 30)
     """
     sizes = {"train": n, "validation": n_validation, "test": n_test}
     if isinstance(check_task(task), ArrayTask):

@@ -31,6 +31,12 @@ def taylor_terms(start: Network, end: Network, X: torch.Tensor, order: int) -> t
         BadParameter: if the networks differ in more than the values of their weights, or order is negative.
 
     Source: Taylor's theorem. Chapter: lazy_training.
+
+    >>> from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
+    >>> one = torch.ones(1)
+    >>> start, end = TwoLayerNetwork(one[:, None], one, 0 * one), TwoLayerNetwork(2 * one[:, None], 2 * one, 0 * one)
+    >>> taylor_terms(start, end, one[:, None], order=2).flatten().tolist()  # (1 + t) (1 + t) at t = 1
+    [1.0, 2.0, 1.0]
     """
     moves = _moves(start, end)
     whole_number("order", order, least=0)

@@ -50,6 +50,10 @@ def hermite_table(max_degree: int, x: torch.Tensor) -> torch.Tensor:
     Raises:
         BadParameter: if ``max_degree`` is no whole number of at least 0.
         TypeError: if ``x`` is no floating-point tensor.
+
+    >>> import torch
+    >>> [round(float(value), 4) for value in hermite_table(2, torch.tensor([2.0]))]  # 1, z, (z^2 - 1) / sqrt(2)
+    [1.0, 2.0, 2.1213]
     """
     whole_number("max_degree", max_degree, least=0)
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import torch
 
-from beyond_kernel.checks import BadParameter, matrix, real_number, whole_number
+from beyond_kernel.checks import BadParameter, matrix, whole_number
 from beyond_kernel.foundations.targets.algebra import (
     Index,
     Polynomial,
@@ -57,6 +57,10 @@ def parse_target(text: str, dim: int, seed: int = 0, directions: torch.Tensor | 
         TargetError: if the text is no polynomial target.
         BadParameter: if ``dim``, ``seed`` or ``directions`` is out of range.
         TypeError: if ``directions`` is no floating-point tensor.
+
+    >>> target = parse_target("He2(z1)/sqrt(2) + z2*z3", dim=10)
+    >>> target.degree, target.rank, target.variance
+    (2, 3, 2.0)
     """
     whole_number("d", dim)
     whole_number("seed", seed, least=0)
@@ -107,32 +111,6 @@ class Target:
         matrix("X", X, self.dim)
         frame = self.frame.to(X)
         return torch.cat([self._values(rows @ frame) for rows in X.split(_ROWS_AT_ONCE)])
-
-    def labels(self, X: torch.Tensor, noise: float = 0.0, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Return the values plus label noise: +noise or -noise, each with chance one half.
-
-        Source: Damian, Lee and Soltanolkotabi (2022), section 2.1.
-
-        Args:
-            X: inputs, shape (n, d).
-            noise: standard deviation of the noise, at least 0, in the units of the target.
-            generator: source of the signs; needed where ``noise`` is above 0.
-
-        Returns:
-            Tensor of shape (n,), dtype and device of X.
-
-        Raises:
-            BadParameter: if X or ``noise`` is out of range.
-            TypeError: if X is no floating-point tensor or the generator is missing.
-        """
-        noise = real_number("noise", noise, least=0)
-        if noise and not isinstance(generator, torch.Generator):
-            raise TypeError(f"generator = {generator!r} is not accepted: noise needs a torch.Generator.")
-        values = self(X)
-        if not noise:
-            return values
-        heads = torch.randint(0, 2, values.shape, generator=generator, device=generator.device)
-        return values + noise * (2 * heads.to(values) - 1)
 
     def part(self, k: int) -> "Target":
         """Return the degree-k Hermite part, a target with the same frame; zero everywhere if absent."""
@@ -188,7 +166,11 @@ class Target:
         return self.scale**2 * float(energy({i: value for i, value in self.coefficients.items() if i}))
 
     def energy_by_degree(self) -> torch.Tensor:
-        """Return |C_k|_F^2 / k! for k = 0, ..., degree, float64: how E f^2 is shared out (Parseval)."""
+        """Return |C_k|_F^2 / k! for k = 0, ..., degree, float64: how E f^2 is shared out (Parseval).
+
+        >>> parse_target("1 + z1 + 3*h2(z2)", 5).energy_by_degree().tolist()
+        [1.0, 1.0, 9.0]
+        """
         energies = [float(energy(part(self.coefficients, k))) for k in range(self.degree + 1)]
         return self.scale**2 * torch.tensor(energies, dtype=torch.float64, device="cpu")
 
@@ -245,6 +227,9 @@ class Target:
 
         Raises:
             BadParameter: if the target is constant (an absent part).
+
+        >>> parse_target("h3(z1) + h4(z2)", 5).information_exponent()
+        3
         """
         return min(order(index) for index in self._indices())
 
@@ -257,6 +242,9 @@ class Target:
 
         Raises:
             BadParameter: if the target is constant (an absent part).
+
+        >>> parse_target("z1 + z1*z2*z3", 5).leap()
+        2
         """
         return leap(self._indices())
 

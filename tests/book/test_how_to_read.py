@@ -1,0 +1,48 @@
+"""The scripts on the page How to read run in a process of their own and give what the page says."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from chapter_cells import ROOT
+
+PAGE = (ROOT / "book/how_to_read.md").read_text("utf-8")
+SCRIPTS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def run(script: str, folder) -> str:
+    """Run a script in a folder and return what it prints; a warning is an error."""
+    (folder / "script.py").write_text(script)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "TQDM_DISABLE": "1", "MPLBACKEND": "agg"}
+    environment.pop("BEYOND_KERNEL_STORE", None)
+    ran = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_the_package_in_a_script(tmp_path):
+    facts, risk = run(SCRIPTS[0], tmp_path).strip().splitlines()
+    assert facts == "2 3 3"
+    assert 0.002 < float(re.search(r"[\d.]+", risk)[0]) < 0.03  # the page says about 0.01
+
+
+def test_a_learner_of_one_s_own_stands_in_the_risk_figure(tmp_path):
+    """No module of the package names it; it has a style of its own beside the others."""
+    run(SCRIPTS[1].replace("[100, 400, 1600]", "[50, 100]").replace("range(3)", "range(2)"), tmp_path)
+    assert (tmp_path / "risk.png").stat().st_size > 10_000
+    (function,) = re.findall(r"def nearest_neighbour.*?\n\n", SCRIPTS[1], re.DOTALL)
+    assert function.count("\n") <= 4
+
+
+def test_every_script_of_the_page_is_run():
+    assert len(SCRIPTS) == 2
+
+
+@pytest.mark.parametrize("name", ["single_index", "relu_teacher", "BallIndicator", "task_from_arrays", "draw_problem"])
+def test_what_the_page_names_exists(name):
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
+    assert name in PAGE and re.search(rf"^(def|class) {name}\b", sources, re.MULTILINE)
