@@ -120,3 +120,9 @@ def test_degrees_of_and_bad_input():
         learning_cell(THREE, 8, 20, "tangnet", 0.1, seed=0)
     with pytest.raises(BadParameter, match="bias = -1"):
         learning_cell(THREE, 8, 20, "tangent", 0.1, bias=-1, seed=0)
+
+
+def test_a_weak_target_has_a_twin():
+    """What counts as no energy is a share of the target's own."""
+    weak = parse_target("z1*z2/10^9", 8)
+    assert sphere_energies(spread(weak)).tolist() == pytest.approx(sphere_energies(weak).tolist(), rel=1e-9)

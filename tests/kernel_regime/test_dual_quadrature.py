@@ -102,3 +102,10 @@ def test_what_does_not_settle_is_refused():
     many = torch.full((20_001,), 0.9999, dtype=torch.float64)
     with pytest.raises(BadParameter, match="at most 20000"):
         product_mean(torch.abs, many, many, many, (0.0,))
+
+
+def test_a_pair_that_has_not_settled_hides_behind_no_longer_one():
+    """The product of sin(2 s u) and sin(2 t v) oscillates with s + t: the longest input is not in the hardest pair."""
+    s, t = torch.tensor([10.0, 9.9]), torch.tensor([0.01, 9.9])
+    with pytest.raises(BadParameter):
+        product_mean(lambda z: torch.sin(2 * z), s, t, torch.tensor([0.0, 0.9999]))

@@ -141,3 +141,18 @@ def test_bad_input_is_a_sentence():
         predicted_samples(spectrum, 13)
     with pytest.raises(BadParameter, match="risk = 0 is out of range"):
         samples_for_risk(spectrum, LINEAR, 0)
+
+
+def test_small_risks_are_reached_too():
+    """Without noise the risk of the highest degree falls like n^-2: a tenth of the risk costs a root of ten."""
+    spectrum = sphere_spectrum(kernel_profile("tangent", 10, 1.0), 10, 3)
+    pure = torch.eye(4, dtype=torch.float64)[3]
+    few, many = (samples_for_risk(spectrum, pure, risk) for risk in (1e-7, 1e-8))
+    assert many / few == pytest.approx(10**0.5, rel=0.05)
+
+
+def test_no_digit_is_lost_near_the_capacity():
+    """cos is linear in the harmonics of degree one: five of them, and no tail."""
+    spectrum = sphere_spectrum(lambda t: t, 5, 1)
+    found = predict(spectrum, torch.tensor([0.0, 1.0]), 4.999999999999999, 0.0)
+    assert math.isfinite(found.risk) and found.risk >= 0

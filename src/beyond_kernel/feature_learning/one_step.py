@@ -48,13 +48,14 @@ def moment_linear_part(X: torch.Tensor, y: torch.Tensor) -> LinearPart:
 
 
 def least_squares_linear_part(X: torch.Tensor, y: torch.Tensor) -> LinearPart:
-    """Estimate the linear part by least squares: less noisy than moments when y has a large linear part.
+    """Estimate the linear part by least squares: for n well above d less noisy than moments when that part is large.
 
-    Not in the paper; the residual does not change when a linear function is added to y. Chapter: one_step.
+    Not in the paper; the residual does not change when a linear function is added to y. With n of at most d nothing is
+    left for the step, and near n = d the estimate is noisier than moments. Chapter: one_step.
     """
     vector("y", y, len(matrix("X", X)))
     design = torch.cat([torch.ones_like(y)[:, None], X], 1)
-    # not lstsq, which differs in the last bit from call to call; the pseudo-inverse serves n < d + 1 too
+    # not lstsq, which differs in the last bit from call to call; the pseudo-inverse serves n < d + 1 too, in float64
     solution = torch.linalg.pinv(design.T @ design, hermitian=True) @ (design.T @ y)
     return LinearPart(float(solution[0]), solution[1:])
 

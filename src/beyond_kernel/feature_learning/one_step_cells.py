@@ -131,7 +131,7 @@ def undecayed_step_cell(
     start = symmetric_init(width, d, generator, device=device)
     linear = moment_linear_part(train.X, train.y)
     moved = giant_step(start, train.X, train.y - linear(train.X), step_scale * math.sqrt(d), weight_decay=0.0)
-    size = moved.W.square().sum(1).mean().sqrt()  # rows are brought back to length 1/2, so that only directions differ
+    size = moved.W.square().sum(1).mean().sqrt()  # rows are brought back to a root mean square length of 1/2
     moved = with_new_biases(replace(moved, W=moved.W / (2 * size)), generator)
     model = fit_head(problem, moved, linear)
     return {

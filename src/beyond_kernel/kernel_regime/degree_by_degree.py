@@ -18,7 +18,7 @@ from beyond_kernel.kernel_regime.learning_curve import predict_best, samples_for
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, multiplicity, sphere_spectrum
 from beyond_kernel.kernel_regime.tangent_kernel import kernel_profile
 
-NO_ENERGY = 1e-12  # what rounding leaves in a degree that a target does not have
+NO_ENERGY = 1e-12  # share of the energy that rounding leaves in a degree that a target does not have
 
 
 def degrees_of(target: Target) -> list[int]:
@@ -27,10 +27,11 @@ def degrees_of(target: Target) -> list[int]:
 
 
 def spread(target: Target, seed: int | None = None) -> Target:
-    """Return a target with the same energy on the sphere in each degree that depends on all d directions, not a few.
+    """Return a target with the same energy on the sphere in each degree that depends on many directions, not a few.
 
-    Its part of degree k is a multiple of the sum of z1...zk, z(k+1)...z(2k), and so on through all coordinates. On the
-    sphere these products are harmonic and orthogonal, each of mean square d^k / (d (d + 2) ... (d + 2k - 2)).
+    Its part of degree k is a multiple of the sum of z1...zk, z(k+1)...z(2k), and so on through the coordinates: k times
+    floor(d / k) directions from degree two on; a linear part has one direction, whatever one does. On the sphere these
+    products are harmonic and orthogonal, each of mean square d^k / (d (d + 2) ... (d + 2k - 2)).
 
     Args:
         target: the target whose energies are kept; its dimension must be at least its degree.
@@ -47,8 +48,8 @@ def spread(target: Target, seed: int | None = None) -> Target:
             f"d = {d} is below the degree {target.degree} of the target: no product of distinct z exists."
         )
     coefficients: Polynomial = {}
-    for k, energy in enumerate(sphere_energies(target).tolist()):
-        if energy < NO_ENERGY:
+    for k, energy in enumerate(energies := sphere_energies(target).tolist()):
+        if energy <= NO_ENERGY * sum(energies):
             continue
         blocks = [tuple((k * block + i + 1, 1) for i in range(k)) for block in range(d // k)] if k else [()]
         square = math.prod(d / (d + 2 * i) for i in range(k))
@@ -60,7 +61,7 @@ def spread(target: Target, seed: int | None = None) -> Target:
 
 
 def rotation_bound(target: Target, n: float) -> float:
-    """Return a risk that no rotation-invariant kernel method can undercut with n samples on the sphere.
+    """Return a risk that on average no rotation-invariant kernel method can undercut with n samples on the sphere.
 
     The degree-k part of x -> sum_i c_i K(x_i, x) lies in a space of dimension n at most, whatever the coefficients.
     Among the multiplicity(d, k) harmonics of that degree, a target turned by a random rotation has on average the share

@@ -44,7 +44,9 @@ def learning_cell(
         seed: of everything drawn.
 
     Returns:
-        ``fractions``: one a degree of ``degrees_of``, 0 for nothing learnt and 1 for everything; ``risk``: excess risk.
+        ``fractions``: for each degree of ``degrees_of`` the coefficient of the Hermite part, which on the sphere holds
+        lower harmonics of order 1/d: 0 for nothing learnt and 1 for everything; ``risk``: excess risk. A twin has the
+        degrees of the energies on the sphere.
 
     Raises:
         BadParameter: if a parameter is out of range.

@@ -93,4 +93,4 @@ def fit_oracle(problem: Problem, generator: torch.Generator, width: int) -> Head
 
 
 KERNEL_LEARNERS = {"random features": fit_random_feature_kernel, "tangent": fit_tangent_kernel}
-"""The two kernels' learners by the names of ``tangent_kernel.KERNELS``."""
+"""The two kernels' learners by the names of ``tangent_kernel.KERNELS``; "random features" is the exact kernel."""

@@ -78,7 +78,7 @@ def symmetric_start(
     activation: str | Elementwise | Activation = "relu",
     device: torch.device | str | None = None,
 ) -> ScaledNetwork:
-    """Draw a network that is zero everywhere: the second half of its neurons cancels the first.
+    """Draw a network whose output is zero up to rounding: the second half of its neurons cancels the first.
 
     Args:
         width: m, even.
@@ -132,7 +132,7 @@ def gradient_descent(
         The trained network.
 
     Raises:
-        BadParameter: if a shape or a number does not fit, or if training diverges.
+        BadParameter: if a shape or a number does not fit, or if a weight is no longer finite.
 
     Source: Chizat, Oyallon, Bach 2019, for the step divided by scale^2. Chapter: lazy_training.
     """

@@ -129,7 +129,7 @@ def lazy_run(
         device: where everything lies.
 
     Raises:
-        BadParameter: if a parameter is out of range or training diverges.
+        BadParameter: if a parameter is out of range or a weight is no longer finite.
 
     Chapter: lazy_training.
     """

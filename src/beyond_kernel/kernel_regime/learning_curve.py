@@ -62,8 +62,9 @@ def predict(
     target = _padded(energies, spectrum)
     resolution = _resolution(spectrum, n, penalty)
     learnt = _shares(spectrum, resolution)
-    used = float(spectrum.multiplicities @ learnt.square()) / n
-    inflated = (float((1 - learnt).square() @ target) + noise**2) / (1 - used)
+    # 1 - sum B L^2 / n by the scalar equation: all terms are positive, so none cancel where n is near the capacity
+    room = float(spectrum.multiplicities @ (learnt * (1 - learnt))) + (spectrum.tail + n * penalty) / resolution
+    inflated = (float((1 - learnt).square() @ target) + noise**2) / (room / n)
     return Prediction(inflated - noise**2, learnt, resolution, penalty)
 
 
@@ -103,7 +104,7 @@ def predicted_samples(spectrum: SphereSpectrum, degree: int, share: float = 0.5)
         share: between 0 and 1, both excluded.
 
     Returns:
-        The number of samples; infinite where the kernel does not hold this degree at all.
+        The number of samples; infinite where the spectrum holds nothing of this degree: absent, or lost in rounding.
 
     Raises:
         BadParameter: if the degree is not in the spectrum, or the share is out of range.
@@ -136,7 +137,8 @@ def samples_for_risk(spectrum: SphereSpectrum, energies: torch.Tensor, risk: flo
         noise: standard deviation of the label noise.
 
     Returns:
-        The number of samples; infinite where a part that the kernel does not hold has more energy than ``risk``.
+        The number of samples; infinite where a part of which the spectrum holds nothing (absent, or lost in rounding)
+        has more energy than ``risk``.
 
     Raises:
         BadParameter: if a number is out of range, or the target has a degree above the spectrum.
@@ -147,7 +149,8 @@ def samples_for_risk(spectrum: SphereSpectrum, energies: torch.Tensor, risk: flo
     real_number("noise", noise, least=0)
     target = _padded(energies, spectrum)
     held = spectrum.eigenvalues[spectrum.eigenvalues > 0]
-    low, high = math.log(float(held.min())) - 8, math.log(spectrum.trace) + 2
+    lowest = min(-8.0, 0.5 * math.log(risk / max(float(target.sum()), risk)) - 2)  # 1 - L falls like kappa / lambda
+    low, high = math.log(float(held.min())) + lowest, math.log(spectrum.trace) + 2
     for _ in range(4):  # a grid, then three times a finer one around its best point
         grid = torch.linspace(low, high, 1001, dtype=target.dtype, device=target.device)
         needed = _samples_at(spectrum, target, grid.exp(), risk, noise)

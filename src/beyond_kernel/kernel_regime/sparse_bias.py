@@ -87,7 +87,7 @@ def sparse_bias_init(
     dtype: torch.dtype = torch.float64,
     device: torch.device | str | None = None,
 ) -> TwoLayerNetwork:
-    """Draw a network that is zero everywhere, with heads +-1/sqrt(m) and all biases at -B.
+    """Draw a network whose output is zero up to rounding, with heads +-1/sqrt(m) and all biases at -B.
 
     The two halves of the network are twins with opposite heads, so m/2 neurons are independent.
 

@@ -67,7 +67,8 @@ def dual_profile(
 def dual_spectrum(kernel: str, d: int, n: int, activation: AnyActivation, bias: float = 0.0) -> SphereSpectrum:
     """Return the eigenvalues of a kernel on the sphere of radius sqrt(d), for enough degrees to describe n samples.
 
-    Degrees are taken in until together they hold at least 20 n harmonics; the rest of the trace is the tail.
+    Degrees are taken in until together they hold at least 20 n harmonics, or degree 60 is reached; the rest of the
+    trace is the tail.
 
     Args:
         kernel: "random features", "tangent" or "first layer".

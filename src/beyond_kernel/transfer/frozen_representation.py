@@ -37,7 +37,8 @@ def unseen_share(source: Target, target: Target) -> float:
     """Return which share of the target's relevant subspace the source's expected Hessian does not see.
 
     Theorem 3 asks that the target depends on the source's subspace alone and that the source's Hessian spans it. At 0
-    it does; at 1 nothing of the target was learnt.
+    the Hessian sees every direction of the target; whether it sees all of the source's own is another question, see
+    ``Target.has_degenerate_hessian``.
 
     >>> round(unseen_share(*paired_targets("h2(z1)", "z1*z2", d=6, seed=0)), 6)
     0.5

@@ -124,7 +124,7 @@ def _kernel(target: Target, learner: str) -> Cost:
     return Cost(
         learner,
         float(target.degree),
-        "none",
+        "biases, where an odd degree is above one",
         True,
         f"degree p = {target.degree}; fewer directions do not help a rotation-invariant kernel",
         "Ghorbani et al. 2021 (abstract)",

@@ -95,5 +95,12 @@ def test_bad_input_is_refused_with_a_sentence(call, told):
 def test_inputs_of_another_dimension_and_a_link_of_zeros_are_refused():
     with pytest.raises(BadParameter, match=r"X has shape \(40, 6\): it must have shape \(n, 7\)"):
         single_index("relu", 7)(X[:, :6])
-    with pytest.raises(BadParameter, match="zero everywhere: it cannot be normalised"):
-        single_index(torch.zeros_like, 7).normalised()
+    with pytest.raises(BadParameter, match="is constant"):
+        single_index(torch.zeros_like, 7)
+
+
+def test_a_target_is_a_task_already_and_a_constant_is_none():
+    with pytest.raises(BadParameter, match="is a task already"):
+        single_index(parse_target("He3(z1)", 6), 6)
+    with pytest.raises(BadParameter, match="constant"):
+        single_index(torch.ones_like, 6)

@@ -12,6 +12,7 @@ from beyond_kernel.foundations.exponents.single_index import single_index
 from beyond_kernel.foundations.learning.descent import descend, full_batch, mini_batches, online
 from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
 from beyond_kernel.foundations.learning.samples import Sample, draw_sample
+from beyond_kernel.foundations.learning.tasks import task_from_arrays
 from beyond_kernel.kernel_regime.lazy_training import ScaledNetwork
 from beyond_kernel.random_streams import generator_for
 
@@ -197,3 +198,8 @@ def test_batches_that_cannot_be_made_are_refused_at_once():
             mini_batches(SAMPLE, size, generator_for(0))
     with pytest.raises(BadParameter, match="size = 0"):
         online(TASK, 0, 0.1, generator_for(0))
+
+
+def test_arrays_are_no_endless_source():
+    with pytest.raises(BadParameter, match="take mini_batches"):
+        online(task_from_arrays(torch.ones(5, 2), torch.ones(5)), 2, 0.0, torch.Generator())

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.balls import BallIndicator
 from beyond_kernel.foundations.inputs.laws import INPUT_LAWS, spiked_gaussian
 from beyond_kernel.foundations.inputs.radial_inputs import RADIAL_LAWS
 from beyond_kernel.foundations.learning.samples import draw_matched_sample, draw_problem, draw_sample, noisy
@@ -173,3 +174,12 @@ def test_label_noise_is_plus_or_minus_its_size(dtype):
         noisy(values, -1, generator_for(1))
     with pytest.raises(TypeError, match="generator"):
         noisy(values, 0.1, None)
+
+
+def test_a_ball_is_drawn_under_its_own_law():
+    ball = BallIndicator(20, 1.4, "two spheres")
+    sample = draw_sample(ball, 4000, 0.0, generator_for(0))
+    assert float(sample.truth.mean()) == pytest.approx(ball.second_moment, abs=5 * 0.5 / 4000**0.5)  # five errors
+    assert torch.equal(sample.X, draw_sample(ball, 4000, 0.0, generator_for(0), law="two spheres").X)
+    with pytest.raises(BadParameter, match="is not the law 'two spheres'"):
+        draw_problem(ball, 10, 0.0, 0, law="gaussian")

@@ -7,8 +7,9 @@ import torch
 
 from beyond_kernel.checks import BadParameter, matrix, whole_number
 from beyond_kernel.foundations.exponents.label_transformations import one_variable
-from beyond_kernel.foundations.exponents.links import AnyLink, Link, as_link, mean_and_variance
+from beyond_kernel.foundations.exponents.links import AnyLink, Link, as_link, mean_and_variance, refuse_constant
 from beyond_kernel.foundations.targets.hidden_directions import drawn_directions
+from beyond_kernel.foundations.targets.target import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +39,7 @@ class SingleIndex:
         return self.scale * self.link(z).to(X)
 
     def normalised(self) -> "SingleIndex":
-        """Return the task divided by sqrt(E f^2).
-
-        Raises:
-            BadParameter: if the link is zero everywhere.
-        """
-        if not self.second_moment:
-            raise BadParameter(f"link {self.link.name} is zero everywhere: it cannot be normalised.")
+        """Return the task divided by sqrt(E f^2)."""
         return replace(self, scale=self.scale / self.second_moment**0.5, second_moment=1.0)
 
 
@@ -58,15 +53,18 @@ def single_index(link: AnyLink, dim: int, seed: int = 0, breakpoints: Sequence[f
         breakpoints: kinks and jumps of a callable; names know their own.
 
     Raises:
-        BadParameter: if the link is none, is no function of z1 alone or has no second moment, or d or the seed is
-            out of range.
+        BadParameter: if the link is none, constant, a ``Target``, no function of z1 alone or without second moment, or
+            if d or the seed is out of range.
 
     Chapter: hermite_calculus.
 
     >>> round(single_index("relu", 10).second_moment, 6)
     0.5
     """
+    if isinstance(link, Target):
+        raise BadParameter(f"target {link.text!r} is a task already, with directions of its own: use it as it is.")
     given = one_variable(as_link(link, breakpoints))
+    refuse_constant(given)
     if given.target is not None and not {variable for index in given.target.coefficients for variable, _ in index} <= {
         1
     }:

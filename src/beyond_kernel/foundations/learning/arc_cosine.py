@@ -11,7 +11,8 @@ def relu_means(
     """Return E relu(u) relu(v) for order 0 and P(u > 0, v > 0) for order 1, (u, v) Gaussian with mean zero.
 
     With theta the angle whose cosine is the correlation, the first is
-    sqrt(var u var v) (sin theta + (pi - theta) cos theta) / (2 pi) and the second (pi - theta) / (2 pi).
+    sqrt(var u var v) (sin theta + (pi - theta) cos theta) / (2 pi) and the second (pi - theta) / (2 pi);
+    at zero variance theta counts as a right angle.
 
     Args:
         covariance: of u and v, any shape.
@@ -21,7 +22,7 @@ def relu_means(
 
     Source: Cho and Saul 2009 (arc-cosine kernels of order 1 and 0). Chapter: tangent_kernel.
     """
-    scale = (x_variance * z_variance).sqrt()
+    scale = (x_variance * z_variance).sqrt()  # exact where both are equal, on the diagonal of a kernel
     cosine = (covariance / scale.clamp(min=torch.finfo(scale.dtype).tiny)).clamp(-1, 1)
     left = math.pi - torch.acos(cosine)
     if order:

@@ -10,7 +10,7 @@ import torch
 from beyond_kernel.checks import BadParameter, real_number, whole_number
 from beyond_kernel.foundations.learning.networks import LossGradient, Network
 from beyond_kernel.foundations.learning.samples import Law, Sample, draw_sample
-from beyond_kernel.foundations.learning.tasks import Task
+from beyond_kernel.foundations.learning.tasks import ArrayTask, Task
 
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -43,7 +43,7 @@ def descend(
         The network after the last step.
 
     Raises:
-        BadParameter: if a name or a number does not fit, batches run out, or training diverges.
+        BadParameter: if a name or a number does not fit, batches run out, or a weight is no longer finite.
 
     Source: gradient descent. Chapters: lazy_training, sparse_bias.
 
@@ -101,7 +101,7 @@ def online(
     size: int,
     noise: float,
     generator: torch.Generator,
-    law: Law = "gaussian",
+    law: Law | None = None,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
 ) -> Iterator[Batch]:
@@ -113,9 +113,13 @@ def online(
         noise, generator, law, dtype, device: as in ``draw_sample``.
 
     Raises:
-        BadParameter: as ``draw_sample``.
+        BadParameter: as ``draw_sample``, or if the task is a pair of arrays.
     """
     whole_number("size", size)
+    if isinstance(task, ArrayTask):
+        raise BadParameter(
+            "the task is a pair of arrays, which come to an end: draw a sample and take mini_batches of it."
+        )
     samples = (draw_sample(task, size, noise, generator, law, dtype, device) for _ in itertools.count())
     return ((sample.X, sample.y) for sample in samples)
 

@@ -62,6 +62,8 @@ def label_of(learner: Learner) -> str:
 def risk_of(learner: Learner, problem: Problem, generator: torch.Generator) -> Estimate:
     """Train a learner on a problem and return its excess risk on the test points.
 
+    Where nobody knows the truth, it is the mean squared error on the labels, their noise included.
+
     Args:
         learner: what is trained.
         problem: train, validation and test samples.

@@ -52,7 +52,7 @@ def draw_sample(
     n: int,
     noise: float,
     generator: torch.Generator,
-    law: Law = "gaussian",
+    law: Law | None = None,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
 ) -> Sample:
@@ -66,7 +66,7 @@ def draw_sample(
         n: number of points.
         noise: standard deviation of the label noise.
         generator: source of inputs and noise.
-        law: of the inputs, by name or as a sampler.
+        law: of the inputs, by name or as a sampler; where it is left out, the task's own, or Gaussian.
         dtype: a floating-point dtype.
         device: where the sample is to lie.
 
@@ -84,9 +84,25 @@ def draw_sample(
     real_number("noise", noise, least=0)
     if isinstance(check_task(task), ArrayTask):
         return _rows(task, [n], [noise], generator)[0]
-    X = draw_inputs(law, n, task.dim, generator, dtype, device)
+    X = draw_inputs(law_of(task, law), n, task.dim, generator, dtype, device)
     truth = task(X)
     return Sample(X, noisy(truth, noise, generator), truth)
+
+
+def law_of(task: Task, law: Law | None = None) -> Law:
+    """Return the law of inputs to draw a task under: the one given, else the task's own, else "gaussian".
+
+    Args:
+        task: f*; one that is made for one law, such as a ball, names it as its attribute ``law``.
+        law: by name or as a sampler; None where nothing is asked for.
+
+    Raises:
+        BadParameter: if another law than the task's own is asked for, under which its mean square would not hold.
+    """
+    own = getattr(task, "law", None)
+    if own is not None and law is not None and law != own:
+        raise BadParameter(f"law = {law!r:.60} is not the law {own!r} that the task is made for: leave it out.")
+    return law or own or "gaussian"
 
 
 def draw_inputs(
@@ -185,7 +201,7 @@ def draw_problem(
     n: int,
     noise: float,
     seed: int,
-    law: Law = "gaussian",
+    law: Law | None = None,
     n_validation: int = 2000,
     n_test: int = 4000,
     dtype: torch.dtype = torch.float64,
@@ -198,7 +214,7 @@ def draw_problem(
         n: number of training points.
         noise: standard deviation of the label noise, in training and validation labels.
         seed: the streams depend on it, on n and on d alone.
-        law: of the inputs, by name or as a sampler.
+        law: of the inputs, by name or as a sampler; where it is left out, the task's own, or Gaussian.
         n_validation: points on which penalties are chosen.
         n_test: points on which risks are measured.
         dtype: a floating-point dtype.

@@ -61,7 +61,7 @@ class ArrayTask:
 
     @property
     def second_moment(self) -> float:
-        """Mean square of the labels."""
+        """Mean square of the labels, their noise included."""
         return float(self.y.square().mean())
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:

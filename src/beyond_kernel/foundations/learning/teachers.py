@@ -32,7 +32,7 @@ class TeacherNetwork:
 
     @property
     def directions(self) -> torch.Tensor:
-        """Orthonormal basis of the span of the neurons, of shape (d, r), r at most their number."""
+        """Orthonormal basis of the span of the neurons, of shape (d, r); neurons that cancel count too."""
         left, values, _ = torch.linalg.svd(self.network.W.T, full_matrices=False)
         eps = torch.finfo(values.dtype).eps  # singular values below the rounding of the largest are zero
         return left[:, values > max(self.network.W.shape) * eps * values[0]]
