@@ -30,16 +30,21 @@ def test_the_package_in_a_script(tmp_path):
     assert 0.002 < float(re.search(r"[\d.]+", risk)[0]) < 0.03  # the page says about 0.01
 
 
+def test_arrays_of_one_s_own(tmp_path):
+    value, error = map(float, re.findall(r"[\d.]+", run(SCRIPTS[1], tmp_path))[:2])
+    assert 0 < error < value < 1  # below E (x1 x2)^2: something is learnt
+
+
 def test_a_learner_of_one_s_own_stands_in_the_risk_figure(tmp_path):
     """No module of the package names it; it has a style of its own beside the others."""
-    run(SCRIPTS[1].replace("[100, 400, 1600]", "[50, 100]").replace("range(3)", "range(2)"), tmp_path)
+    run(SCRIPTS[2].replace("[100, 400, 1600]", "[50, 100]").replace("range(3)", "range(2)"), tmp_path)
     assert (tmp_path / "risk.png").stat().st_size > 10_000
-    (function,) = re.findall(r"def nearest_neighbour.*?\n\n", SCRIPTS[1], re.DOTALL)
+    (function,) = re.findall(r"def nearest_neighbour.*?\n\n", SCRIPTS[2], re.DOTALL)
     assert function.count("\n") <= 4
 
 
 def test_every_script_of_the_page_is_run():
-    assert len(SCRIPTS) == 2
+    assert len(SCRIPTS) == 3
 
 
 @pytest.mark.parametrize("name", ["single_index", "relu_teacher", "BallIndicator", "task_from_arrays", "draw_problem"])

@@ -91,7 +91,8 @@ def correlations(W: torch.Tensor, X: torch.Tensor, y: torch.Tensor) -> torch.Ten
 def loss_gradient(network: TwoLayerNetwork, X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return the gradient of (1/n) sum_i (f(x_i) - y_i)^2 in W at the symmetric start, where f and b are 0.
 
-    There it is -2 a_j g_n(w_j), and the two halves of the network share g_n.
+    There it is -2 a_j g_n(w_j), and the two halves of the network share g_n. The network's own method of this name
+    works at any weights and returns a ``LossGradient``.
 
     Args:
         network: fresh from ``symmetric_init``.

@@ -140,7 +140,7 @@ def test_noise_on_arrays_spares_the_test_labels_and_points_are_the_same_for_ever
 
 
 def test_more_points_than_there_are_is_told():
-    with pytest.raises(BadParameter, match="points are asked for, and the arrays hold 60: ask for fewer"):
+    with pytest.raises(BadParameter, match="points are asked for, and the arrays hold 60: give a smaller n"):
         draw_problem(ROWS, 31, 0.0, 0, n_validation=20, n_test=10)
     with pytest.raises(BadParameter, match="61 points are asked for"):
         draw_sample(ROWS, 61, 0.0, generator_for(0))

@@ -18,7 +18,7 @@ def relu_means(
         covariance: of u and v, any shape.
         x_variance: of u, broadcast against it.
         z_variance: of v, broadcast against it.
-        order: 0 for the function, 1 for its derivative.
+        order: 0 for the function, 1 for its derivative; Cho and Saul count the other way, theirs is 1 - order.
 
     Source: Cho and Saul 2009 (arc-cosine kernels of order 1 and 0). Chapter: tangent_kernel.
     """

@@ -19,7 +19,7 @@ def compare_learners(
     largest: Mapping[str, int] | None = None,
     **options: Any,
 ) -> xarray.Dataset:
-    """Return the excess risk of several learners on the same problems, with the dimension ``learner`` in front.
+    """Return the excess risk of learners on problems of a polynomial target, with the dimension ``learner`` in front.
 
     Each learner is a sweep of its own, so that none is run again because another one changed or came.
 
@@ -39,7 +39,9 @@ def compare_learners(
     if not labels:
         raise BadParameter("learners is empty: give one at least.")
     if len(set(labels)) < len(labels):
-        raise BadParameter(f"learners = {labels}: each needs a label of its own.")
+        raise BadParameter(
+            f"learners = {labels}: each needs a label of its own, which labelled('my label')(learner) gives it."
+        )
     if unknown := sorted(set(limits) - set(labels)):
         raise BadParameter(f"largest names {unknown[0]!r}: it must be one of {', '.join(labels)}.")
     if "n" not in grid:

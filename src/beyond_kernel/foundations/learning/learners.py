@@ -53,7 +53,7 @@ def label_of(learner: Learner) -> str:
         raise TypeError(
             f"learner = {learner!r:.60} is not accepted: it must be a function of a problem and a generator."
         )
-    while isinstance(learner, functools.partial):
+    while isinstance(learner, functools.partial) and not hasattr(learner, "label"):
         learner = learner.func
     name = getattr(learner, "__name__", type(learner).__name__)
     return getattr(learner, "label", None) or name.replace("_", " ")

@@ -212,7 +212,8 @@ def draw_problem(
     Args:
         task: f*; the points of a pair of arrays fall into three disjoint parts, test and validation the same for all n.
         n: number of training points.
-        noise: standard deviation of the label noise, in training and validation labels.
+        noise: standard deviation of the label noise that is added, in training and validation labels; 0 for a pair of
+            arrays, whose labels have theirs already.
         seed: the streams depend on it, on n and on d alone.
         law: of the inputs, by name or as a sampler; where it is left out, the task's own, or Gaussian.
         n_validation: points on which penalties are chosen.
@@ -247,8 +248,10 @@ def _rows(task: ArrayTask, sizes: list[int], noises: list[float], generator: tor
     """Draw disjoint samples among the points of a pair of arrays."""
     wanted = sum(whole_number("n", size) for size in sizes)
     if wanted > len(task.y):
-        parts = " + ".join(map(str, sizes))
-        raise BadParameter(f"{parts} points are asked for, and the arrays hold {len(task.y)}: ask for fewer.")
+        raise BadParameter(
+            f"{' + '.join(map(str, sizes))} points are asked for, and the arrays hold {len(task.y)}: give a smaller n, "
+            "n_validation or n_test."
+        )
     order = torch.randperm(len(task.y), generator=generator, device=generator.device)
     parts = [rows.to(task.X.device) for rows in order[:wanted].split(sizes)]
     return [

@@ -101,7 +101,7 @@ def check_task(task: Any) -> Task:
     if missing := [name for name in wanted if not hasattr(task, name)]:
         raise TypeError(
             f"task {task!r:.60} has no {', '.join(missing)}: a task has dim, directions (or None), second_moment, "
-            "and values at X when it is called."
+            "and values at X when it is called; parse_target makes one of a text, task_from_arrays of a pair of arrays."
         )
     return task
 

@@ -16,7 +16,7 @@ def taylor_terms(start: Network, end: Network, X: torch.Tensor, order: int) -> t
     """Return the terms of the Taylor expansion of t -> f(x; start + t (end - start)) at t = 0, taken at t = 1.
 
     Term k is the k-th derivative over k!, by k nested forward-mode derivatives: the oracle for every closed form, at a
-    cost that doubles with each order. Row 0 is f at the start, row 1 the tangent model's change, row 2 its bend.
+    cost that doubles with each order. Row 0 is f at the start, row 1 the tangent model's change.
 
     Args:
         start: the network around which is expanded, of any class whose weights are its tensors.
@@ -55,7 +55,8 @@ def neuron_terms(
 ) -> torch.Tensor:
     """Return the Taylor terms of sum_j a_j sigma(u_j) when u_j moves by du_j and a_j by da_j, in closed form.
 
-    Term k is sum_j [a_j sigma^(k)(u_j) du_j^k / k! + da_j sigma^(k-1)(u_j) du_j^(k-1) / (k-1)!].
+    Term k is sum_j [a_j sigma^(k)(u_j) du_j^k / k! + da_j sigma^(k-1)(u_j) du_j^(k-1) / (k-1)!]; for k = 0 the
+    second part is absent.
 
     Args:
         derivatives: sigma, sigma', sigma'', ..., each elementwise; as many as orders wanted, 0 included.
