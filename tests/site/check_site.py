@@ -26,11 +26,18 @@ from visitor import SIZES, Visitor
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no way out, and the cache stays in use
 SEARCHED = "Hermite"
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves files without a line for each."""
+    """Serves files without a line for each; scripts, styles and fonts may be kept, pages are always asked for."""
+
+    def end_headers(self) -> None:
+        """Say that a page must not be kept."""
+        if self.path.partition("?")[0].endswith((".html", "/")):
+            self.send_header("Cache-Control", "no-store")
+        super().end_headers()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -42,15 +42,15 @@ class Visitor:
     def __init__(self, browser, theme: str, base: str) -> None:
         self.theme, self.base, self.notes = theme, base, []
         context = browser.new_context(color_scheme=theme, viewport=WIDE)
-        context.route(lambda url: not url.startswith((base, "data:", "blob:")), self._refuse)
         self.page = context.new_page()
         self.page.on("console", self._listen)
         self.page.on("pageerror", lambda error: self.notes.append(f"script error: {error}"))
+        self.page.on("request", self._asked)
         self.page.on("response", self._answered)
 
-    def _refuse(self, route) -> None:
-        self.notes.append(f"asks the outside for {route.request.url}")
-        route.abort()
+    def _asked(self, request) -> None:
+        if not request.url.startswith((self.base, "data:", "blob:")):
+            self.notes.append(f"asks the outside for {request.url}")
 
     def _listen(self, message) -> None:
         if message.type == "error":
