@@ -17,6 +17,7 @@ VERDICTS = {True: "✔ holds", False: "✘ does not hold", None: "◌ outside th
 
 Claims = Mapping[str, list[dict[str, Any]]]
 """Claims by chapter ("part/idea")."""
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def claims_of(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
@@ -57,18 +58,23 @@ def faults_of(claim: Mapping[str, Any], chapter: str, root: Path) -> list[str]:
         faults.append(f"holds is {claim['holds']!r}, not true, false or null")
     if claim["holds"] is None and not claim["outside"]:
         faults.append("holds is null, and `outside` gives no reason")
-    path, function = test_of(claim, chapter)
-    text = (root / path).read_text("utf-8") if (root / path).is_file() else ""
-    if not re.search(rf"def {re.escape(function)}\b", text):
+    path, function = test_of(claim, chapter, root)
+    if not defines(root / path, function):
         faults.append(f"there is no test {path}::{function}")
     return faults
 
 
-def test_of(claim: Mapping[str, Any], chapter: str) -> tuple[str, str]:
-    """Return file and function of the test that guards a claim."""
+def test_of(claim: Mapping[str, Any], chapter: str, root: Path = ROOT) -> tuple[str, str]:
+    """Return file and function of the test that guards a claim: a bare name stands in the tests of idea or cells."""
     part, idea = chapter.split("/")
     path, _, function = str(claim["test"]).rpartition("::")
-    return path or f"tests/{part}/test_{idea}.py", function.split("[")[0]
+    function, places = function.split("[")[0], [f"tests/{part}/test_{idea}{kind}.py" for kind in ("", "_cells")]
+    return path or next((place for place in places if defines(root / place, function)), places[0]), function
+
+
+def defines(path: Path, function: str) -> bool:
+    """Say whether a file of tests defines a function."""
+    return path.is_file() and re.search(rf"def {re.escape(function)}\b", path.read_text("utf-8")) is not None
 
 
 def count(claims: list[dict[str, Any]]) -> str:
