@@ -104,7 +104,7 @@ def predicted_samples(spectrum: SphereSpectrum, degree: int, share: float = 0.5)
         share: between 0 and 1, both excluded.
 
     Returns:
-        The number of samples; infinite where the spectrum holds nothing of this degree: absent, or lost in rounding.
+        The number of samples; infinite where the spectrum holds nothing of this degree, absent or lost in rounding.
 
     Raises:
         BadParameter: if the degree is not in the spectrum, or the share is out of range.

@@ -19,7 +19,7 @@ FROM_SCRATCH = (fit_one_step, fit_random_feature_kernel)
 LEARNERS = tuple(map(label_of, (fit_transferred, fit_oracle, *FROM_SCRATCH)))
 """The learners compared on the target task; the last two start from scratch."""
 LEARNT = 0.1
-"""Risk from which on a learner from scratch is not run with more samples: well below every threshold of interest."""
+"""Risk from which on a learner from scratch is not run with more samples, well below every threshold of interest."""
 
 
 def transfer_cell(

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeVar
 
 import torch
 
@@ -12,20 +11,19 @@ from beyond_kernel.foundations.learning.networks import LossGradient, Network
 from beyond_kernel.foundations.learning.samples import Law, Sample, draw_sample
 from beyond_kernel.foundations.learning.tasks import ArrayTask, Task
 
-AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 Batch = tuple[torch.Tensor, torch.Tensor]
 Observer = Callable[[int, Network, LossGradient], None]
 
 
 def descend(
-    network: AnyNetwork,
+    network: Network,
     batches: Iterable[Batch],
     rates: Mapping[str, float],
     steps: int,
     *,
     weight_decay: float = 0.0,
     observe: Observer | None = None,
-) -> AnyNetwork:
+) -> Network:
     """Take steps of gradient descent on the mean squared error of one batch after the other.
 
     Each of the weights named in ``rates`` moves by w <- w - rate (gradient + weight_decay w); the others stay.

@@ -29,7 +29,7 @@ class Sample:
 
     @property
     def reference(self) -> torch.Tensor:
-        """What predictions are held against: the noise-free values where they are known, else the labels."""
+        """The noise-free values where they are known, else the labels; predictions are held against them."""
         return self.y if self.truth is None else self.truth
 
 
