@@ -4,19 +4,19 @@ The four pieces are functions of their own, so that a chapter can leave one out 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from beyond_kernel.checks import BadParameter, matrix, real_number, vector
-from beyond_kernel.foundations.learning.heads import HeadPredictor, fit_head
+from beyond_kernel.foundations.learning.heads import SCALES, HeadPredictor, fit_head
 from beyond_kernel.foundations.learning.learners import labelled
 from beyond_kernel.foundations.learning.networks import BLOCK, TwoLayerNetwork, symmetric_init, with_new_biases
 from beyond_kernel.foundations.learning.samples import Problem, Sample
 
-STEP_SCALE = 0.5
-"""Default c in the step size c sqrt(d); between 0.3 and 1 served every target tried (chapter one_step)."""
+STEP_SCALE = 1.0
+"""Default c in the step size c sqrt(d); ``fit_one_step`` chooses among half, once and twice of it."""
 
 
 @dataclass(frozen=True)
@@ -177,15 +177,16 @@ def one_step_features(
 
 @labelled("one step")
 def fit_one_step(
-    problem: Problem, generator: torch.Generator, width: int, step_scale: float = STEP_SCALE
+    problem: Problem, generator: torch.Generator, width: int, scales: Sequence[float] = SCALES
 ) -> HeadPredictor:
     """Run Algorithm 1: preprocess, one giant step, new biases, ridge regression on the head.
 
     Args:
-        problem: train and validation samples; all of the training sample serves both the step and the head.
+        problem: its training sample, all of which serves both the step and the head.
         generator: source of the initial weights and of the biases.
         width: m, even.
-        step_scale: c in eta_1 = c sqrt(d).
+        scales: candidates for c in eta_1 = c sqrt(d). With lambda_1 = 1 / eta_1 they differ in the length of the
+            neurons alone, so one step serves them all.
 
     Raises:
         BadParameter: as ``one_step_features`` and ``fit_head``.
@@ -199,5 +200,5 @@ def fit_one_step(
     >>> bool((model(problem.test.X) - problem.test.truth).square().mean() < 0.3)
     True
     """
-    linear, network = one_step_features(problem.train, width, generator, step_scale)
-    return fit_head(problem, network, linear)
+    linear, network = one_step_features(problem.train, width, generator)
+    return fit_head(problem.train, network, linear, scales)

@@ -20,7 +20,8 @@ from beyond_kernel.feature_learning.one_step import (
     same_biases,
 )
 from beyond_kernel.feature_learning.one_step_theory import linear_correlation, population_correlation
-from beyond_kernel.foundations.learning.measures import energy_per_direction, excess_risk, subspace_overlap
+from beyond_kernel.foundations.learning.learners import Predictor
+from beyond_kernel.foundations.learning.measures import energy_per_direction, risk, subspace_overlap
 from beyond_kernel.foundations.learning.networks import symmetric_init, with_new_biases
 from beyond_kernel.foundations.learning.samples import Problem, draw_problem, draw_sample
 from beyond_kernel.foundations.targets.target import Target, parse_target
@@ -100,14 +101,13 @@ def variant_cell(
     """Run Algorithm 1, or one of its ``VARIANTS``, to the end.
 
     Returns:
-        ``risk`` in units of the target's variance, ``overlap``, and the ``energies`` along each relevant direction.
+        ``risk``, ``overlap``, and the ``energies`` along each relevant direction.
     """
     truth, problem = _problem(target, d, ratio, noise, device, seed)
     pieces = VARIANTS[one_of("variant", variant, tuple(VARIANTS))]
     linear, network = one_step_features(problem.train, width, generator_for(seed, "variant", d), step_scale, **pieces)
-    model = fit_head(problem, network, linear)
-    risk = excess_risk(model(problem.test.X), problem.test.truth).value / truth.variance
-    return {"risk": risk, **_overlaps(network.W, truth)}
+    model = fit_head(problem.train, network, linear)
+    return {"risk": _risk(model, problem), **_overlaps(network.W, truth)}
 
 
 def step_size_cell(
@@ -115,8 +115,8 @@ def step_size_cell(
 ) -> dict[str, float]:
     """Return the ``risk`` of Algorithm 1 with a step of step_scale sqrt(d)."""
     _, problem = _problem(target, d, ratio, noise, device, seed)
-    model = fit_one_step(problem, generator_for(seed, "one step", width), width, step_scale)
-    return {"risk": excess_risk(model(problem.test.X), problem.test.truth).value}
+    model = fit_one_step(problem, generator_for(seed, "one step", width), width, scales=(step_scale,))
+    return {"risk": _risk(model, problem)}
 
 
 def undecayed_step_cell(
@@ -133,10 +133,10 @@ def undecayed_step_cell(
     moved = giant_step(start, train.X, train.y - linear(train.X), step_scale * math.sqrt(d), weight_decay=0.0)
     size = moved.W.square().sum(1).mean().sqrt()  # rows are brought back to a root mean square length of 1/2
     moved = with_new_biases(replace(moved, W=moved.W / (2 * size)), generator)
-    model = fit_head(problem, moved, linear)
+    model = fit_head(problem.train, moved, linear)
     return {
         "overlap": float(subspace_overlap(moved.W, truth.directions.to(moved.W)).mean()),
-        "risk": excess_risk(model(problem.test.X), problem.test.truth).value,
+        "risk": _risk(model, problem),
     }
 
 
@@ -146,6 +146,10 @@ def _overlaps(W: torch.Tensor, truth: Target) -> dict:
         "overlap": float(subspace_overlap(W, directions).mean()),
         "energies": energy_per_direction(W, directions).cpu().numpy(),
     }
+
+
+def _risk(model: Predictor, problem: Problem) -> float:
+    return risk(model(problem.test.X), problem.test.truth, problem.variance).value
 
 
 def _problem(text: str, d: int, ratio: float, noise: float, device: str, seed: int) -> tuple[Target, Problem]:

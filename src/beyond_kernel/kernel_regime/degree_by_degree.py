@@ -2,23 +2,26 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import torch
 import xarray
 
-from beyond_kernel.checks import BadParameter
+from beyond_kernel.checks import BadParameter, whole_number
 from beyond_kernel.foundations.inputs.harmonics import sphere_energies
 from beyond_kernel.foundations.targets.algebra import Polynomial
 from beyond_kernel.foundations.targets.hidden_directions import drawn_directions
 from beyond_kernel.foundations.targets.surds import Surd
-from beyond_kernel.foundations.targets.target import Target
-from beyond_kernel.kernel_regime.learning_curve import predict_best, samples_for_risk
-from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, multiplicity, sphere_spectrum
-from beyond_kernel.kernel_regime.tangent_kernel import kernel_profile
-
-NO_ENERGY = 1e-12  # share of the energy that rounding leaves in a degree that a target does not have
+from beyond_kernel.foundations.targets.target import Target, parse_target
+from beyond_kernel.kernel_regime.learning_curve import (
+    NO_ENERGY,
+    best_predictions,
+    samples_for_risk,
+    sphere_variance,
+)
+from beyond_kernel.kernel_regime.spectrum import kernel_spectrum, multiplicity
 
 
 def degrees_of(target: Target) -> list[int]:
@@ -67,40 +70,27 @@ def rotation_bound(target: Target, n: float) -> float:
     Among the multiplicity(d, k) harmonics of that degree, a target turned by a random rotation has on average the share
     n / multiplicity(d, k) of its energy in a fixed space of dimension n. Hence, on average over the sample,
 
-        risk >= sum_k E_k max(0, 1 - n / multiplicity(d, k)),
+        risk >= sum_k (E_k / Var f*) max(0, 1 - n / multiplicity(d, k)),
 
-    with E_k the energy of degree k on the sphere. Derived here.
+    with E_k the energy of degree k on the sphere and Var f* their sum from degree one on. Derived here.
 
     Args:
         target: polynomial target on the sphere of radius sqrt(d).
         n: number of samples.
 
+    Raises:
+        BadParameter: if the target is constant on the sphere.
+
     Chapter: degree_by_degree.
 
     >>> from beyond_kernel.foundations.targets.target import parse_target
-    >>> round(rotation_bound(parse_target("z1*z2", 10), n=27), 4)  # half of 54 harmonics: half of d / (d + 2)
-    0.4167
+    >>> rotation_bound(parse_target("z1*z2", 10), n=27)  # half of 54 harmonics
+    0.5
     """
     counts = [multiplicity(target.dim, k) for k in range(target.degree + 1)]
     energies = sphere_energies(target).tolist()
-    return sum(energy * max(0.0, 1 - n / count) for energy, count in zip(energies, counts, strict=True))
-
-
-def kernel_spectrum(kernel: str, d: int, bias: float = 1.0, max_degree: int | None = None) -> SphereSpectrum:
-    """Return the eigenvalues on the sphere of one of the exact ReLU kernels.
-
-    Args:
-        kernel: "random features" or "tangent".
-        d: dimension, at least 3.
-        bias: standard deviation of the neurons' biases.
-        max_degree: as in ``sphere_spectrum``.
-
-    Raises:
-        BadParameter: if a parameter is out of range.
-
-    Chapter: degree_by_degree.
-    """
-    return sphere_spectrum(kernel_profile(kernel, d, bias), d, max_degree)
+    missed = (energy * max(0.0, 1 - n / count) for energy, count in zip(energies, counts, strict=True))
+    return sum(missed) / sphere_variance(target)
 
 
 def predicted_curve(
@@ -116,31 +106,48 @@ def predicted_curve(
         bias: standard deviation of the neurons' biases.
 
     Returns:
-        ``risk``: excess risk with the best penalty of the path, of shape (len(sizes),); ``learnt``: the share of each
-        degree of ``degrees_of``, of shape (len(sizes), number of degrees).
+        ``risk``: as ``learning_curve.predicted_risks``, of shape (len(sizes),); ``learnt``: the share of each degree of
+        ``degrees_of`` at the same penalty, of shape (len(sizes), number of degrees).
 
     Raises:
         BadParameter: if a parameter is out of range.
 
     Source: ``learning_curve.predict``. Chapter: degree_by_degree.
     """
-    spectrum = kernel_spectrum(kernel, target.dim, bias)
-    found = [predict_best(spectrum, sphere_energies(target), n, noise) for n in sizes]
-    learnt = np.stack([prediction.learnt[degrees_of(target)].numpy() for prediction in found])
-    return {"risk": np.array([prediction.risk for prediction in found]), "learnt": learnt}
+    found = best_predictions(target, sizes, kernel, noise, bias)
+    risks = np.array([prediction.risk for prediction in found]) / sphere_variance(target)
+    return {"risk": risks, "learnt": np.stack([at_n.learnt[degrees_of(target)].numpy() for at_n in found])}
+
+
+def harmonic_product(degree: int, d: int, seed: int = 0) -> Target:
+    """Return z1 z2 ... zk, harmonic of degree k as it stands, scaled to variance one on the sphere.
+
+    Args:
+        degree: k, at least 1 and at most d.
+        d: dimension.
+        seed: of the directions.
+
+    Raises:
+        BadParameter: if the degree is out of range.
+
+    Chapter: degree_by_degree.
+    """
+    whole_number("degree", degree, most=d)
+    product = parse_target("*".join(f"z{i}" for i in range(1, degree + 1)), d, seed)
+    return replace(product, scale=sphere_variance(product) ** -0.5)
 
 
 def predicted_scaling(
     degrees: Sequence[int], dims: Sequence[int], kernel: str, noise: float, risk: float = 0.25
 ) -> xarray.DataArray:
-    """Predict how many samples a pure degree of energy one needs, dimension by dimension.
+    """Predict how many samples a single degree, a harmonic of variance one, needs, dimension by dimension.
 
     Args:
         degrees: degrees k.
         dims: dimensions of the spheres, each at least 3.
         kernel: "random features" or "tangent".
         noise: standard deviation of the label noise.
-        risk: excess risk to be reached with the best penalty.
+        risk: risk to be reached with the best penalty.
 
     Returns:
         Numbers of samples, with the dimensions ``degree`` and ``d``.

@@ -1,30 +1,37 @@
-"""The learners of the kernel regime: ridge regression with the two exact kernels, and a head on random neurons."""
+"""The learners of the kernel regime: ridge regression with exact kernels fixed beforehand, a head on random neurons.
+
+Each chooses a scale out of ``SCALES`` and a penalty by left-out errors, as the learners of every other part do.
+"""
 
 import functools
+from collections.abc import Callable, Sequence
 
 import torch
 
 from beyond_kernel.checks import BadParameter
-from beyond_kernel.foundations.learning.heads import HeadPredictor, fit_head
-from beyond_kernel.foundations.learning.kernel_ridge import KernelPredictor, kernel_ridge
+from beyond_kernel.foundations.learning.heads import SCALES, HeadPredictor, fit_head
+from beyond_kernel.foundations.learning.kernel_ridge import Kernel, KernelPredictor, tuned_kernel_ridge
 from beyond_kernel.foundations.learning.learners import labelled
 from beyond_kernel.foundations.learning.networks import random_network
 from beyond_kernel.foundations.learning.samples import Problem
+from beyond_kernel.kernel_regime.gaussian_kernel import gaussian_kernel
 from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel, tangent_kernel
 
 
 @labelled("random-feature kernel")
-def fit_random_feature_kernel(problem: Problem, generator: torch.Generator, bias: float = 1.0) -> KernelPredictor:
+def fit_random_feature_kernel(
+    problem: Problem, generator: torch.Generator, scales: Sequence[float] = SCALES
+) -> KernelPredictor:
     """Fit ridge regression with the kernel of infinitely many frozen neurons.
 
     Args:
-        problem: train and validation samples.
+        problem: its training sample.
         generator: not used; nothing is drawn.
-        bias: standard deviation of the neurons' biases; 1 as in Algorithm 1. Without biases a ReLU kernel never learns
-            an odd degree above one, which would make a weak rival.
+        scales: candidates for the length of the inputs against biases of size one. Without biases a ReLU kernel never
+            learns an odd degree above one, which would make a weak rival.
 
     Raises:
-        BadParameter: as ``kernel_ridge``.
+        BadParameter: as ``tuned_kernel_ridge``.
 
     Chapters: degree_by_degree, one_step.
 
@@ -35,32 +42,58 @@ def fit_random_feature_kernel(problem: Problem, generator: torch.Generator, bias
     >>> bool((model(problem.test.X) - problem.test.truth).square().mean() < 0.1)
     True
     """
-    return kernel_ridge(problem, functools.partial(random_feature_kernel, bias=bias))
+    return tuned_kernel_ridge(problem.train, _with_biases(random_feature_kernel, scales))
 
 
 @labelled("tangent kernel")
-def fit_tangent_kernel(problem: Problem, generator: torch.Generator, bias: float = 1.0) -> KernelPredictor:
+def fit_tangent_kernel(
+    problem: Problem, generator: torch.Generator, scales: Sequence[float] = SCALES
+) -> KernelPredictor:
     """Fit ridge regression with the tangent kernel of the infinitely wide network.
 
     Args:
-        problem, generator, bias: as in ``fit_random_feature_kernel``.
+        problem, generator, scales: as in ``fit_random_feature_kernel``.
 
     Raises:
-        BadParameter: as ``kernel_ridge``.
+        BadParameter: as ``tuned_kernel_ridge``.
 
     Chapters: degree_by_degree, one_step.
     """
-    return kernel_ridge(problem, functools.partial(tangent_kernel, bias=bias))
+    return tuned_kernel_ridge(problem.train, _with_biases(tangent_kernel, scales))
+
+
+@labelled("Gaussian kernel")
+def fit_gaussian_kernel(
+    problem: Problem, generator: torch.Generator, scales: Sequence[float] = SCALES
+) -> KernelPredictor:
+    """Fit ridge regression with the kernel exp(-|x - z|^2 / (2 L^2)).
+
+    Args:
+        problem: its training sample.
+        generator: not used; nothing is drawn.
+        scales: candidates for the length L in units of sqrt(d), about the length of an input.
+
+    Raises:
+        BadParameter: as ``tuned_kernel_ridge``.
+
+    Chapter: one_step.
+    """
+    root = problem.train.X.shape[1] ** 0.5
+    kernels = [functools.partial(gaussian_kernel, length=scale * root) for scale in scales]
+    return tuned_kernel_ridge(problem.train, kernels)
 
 
 @labelled("random features")
-def fit_random_features(problem: Problem, generator: torch.Generator, width: int) -> HeadPredictor:
+def fit_random_features(
+    problem: Problem, generator: torch.Generator, width: int, scales: Sequence[float] = SCALES
+) -> HeadPredictor:
     """Fit a head on neurons drawn from the whole space and frozen, on the labels as they are.
 
     Args:
-        problem: train and validation samples.
+        problem: its training sample.
         generator: source of the neurons.
         width: their number.
+        scales: as in ``fit_head``.
 
     Raises:
         BadParameter: as ``random_network`` and ``fit_head``.
@@ -69,17 +102,20 @@ def fit_random_features(problem: Problem, generator: torch.Generator, width: int
     """
     X = problem.train.X
     whole = torch.eye(X.shape[1], dtype=X.dtype, device=X.device)
-    return fit_head(problem, random_network(width, whole, generator))
+    return fit_head(problem.train, random_network(width, whole, generator), scales=scales)
 
 
 @labelled("oracle")
-def fit_oracle(problem: Problem, generator: torch.Generator, width: int) -> HeadPredictor:
+def fit_oracle(
+    problem: Problem, generator: torch.Generator, width: int, scales: Sequence[float] = SCALES
+) -> HeadPredictor:
     """Fit a head on neurons drawn from the hidden subspace, which nobody knows in practice.
 
     Args:
-        problem: train and validation samples, and the task, whose directions are read.
+        problem: its training sample, and the task, whose directions are read.
         generator: source of the neurons.
         width: their number.
+        scales: as in ``fit_head``.
 
     Raises:
         BadParameter: if the task of the problem has no directions; as ``random_network`` and ``fit_head``.
@@ -89,8 +125,10 @@ def fit_oracle(problem: Problem, generator: torch.Generator, width: int) -> Head
     directions = getattr(problem.task, "directions", None)
     if directions is None:
         raise BadParameter("the task of this problem has no directions: there is no subspace for an oracle to know.")
-    return fit_head(problem, random_network(width, directions.to(problem.train.X), generator))
+    network = random_network(width, directions.to(problem.train.X), generator)
+    return fit_head(problem.train, network, scales=scales)
 
 
-KERNEL_LEARNERS = {"random features": fit_random_feature_kernel, "tangent": fit_tangent_kernel}
-"""The two kernels' learners by the names of ``tangent_kernel.KERNELS``; "random features" is the exact kernel."""
+def _with_biases(kernel: Callable[..., torch.Tensor], scales: Sequence[float]) -> list[Kernel]:
+    """Return a kernel at biases 1 / scale: only the size of biases against inputs counts, since ridge is rescaled."""
+    return [functools.partial(kernel, bias=1 / scale) for scale in scales]

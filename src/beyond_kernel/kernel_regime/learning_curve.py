@@ -1,15 +1,21 @@
 """The risk of kernel ridge regression on the sphere, predicted from the eigenvalues alone by one scalar equation."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from scipy.optimize import brentq
 
 from beyond_kernel.checks import BadParameter, real_number, vector
+from beyond_kernel.foundations.inputs.harmonics import sphere_energies
 from beyond_kernel.foundations.learning.ridge import LEVELS
-from beyond_kernel.kernel_regime.spectrum import SphereSpectrum
+from beyond_kernel.foundations.targets.target import Target
+from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, kernel_spectrum
+
+NO_ENERGY = 1e-12
+"""Share of the energy that rounding leaves in a degree that a target does not have."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,7 @@ class Prediction:
     """What the theory predicts at one number of samples and one penalty.
 
     Attributes:
-        risk: excess risk.
+        risk: E (f - f*)^2, in the squared units of the target.
         learnt: share of each degree that is learnt, of shape (max_degree + 1,).
         resolution: eigenvalue of which half is learnt.
         penalty: the penalty.
@@ -32,7 +38,7 @@ class Prediction:
 def predict(
     spectrum: SphereSpectrum, energies: torch.Tensor, n: float, penalty: float, noise: float = 0.0
 ) -> Prediction:
-    """Predict the excess risk of kernel ridge regression, (K + n penalty I) c = y, with n samples on the sphere.
+    """Predict E (f - f*)^2 of kernel ridge regression, (K + n penalty I) c = y, with n samples on the sphere.
 
     With eigenvalues lambda_k of multiplicity B_k the resolution kappa solves
 
@@ -93,6 +99,77 @@ def predict_best(
     return min(found, key=lambda prediction: prediction.risk)
 
 
+def best_predictions(
+    target: Target, sizes: Sequence[int], kernel: str, noise: float = 0.0, bias: float = 1.0
+) -> list[Prediction]:
+    """Return the prediction of least risk at each number of samples; its risk is in the squared units of the target.
+
+    Args:
+        target, sizes, kernel, noise, bias: as in ``predicted_risks``.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: degree_by_degree.
+    """
+    spectrum, energies = kernel_spectrum(kernel, target.dim, bias), sphere_energies(target)
+    return [predict_best(spectrum, energies, n, noise) for n in sizes]
+
+
+def sphere_variance(target: Target) -> float:
+    """Return Var f* on the sphere of radius sqrt(d), the unit of a risk there: the energies of degrees one and more.
+
+    Args:
+        target: polynomial target.
+
+    Raises:
+        BadParameter: if the target is constant on the sphere.
+
+    Chapters: degree_by_degree, sparse_bias.
+
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> round(sphere_variance(parse_target("3 + z1*z2", 10)), 4)  # d / (d + 2)
+    0.8333
+    """
+    energies = sphere_energies(target)
+    variance = float(energies[1:].sum())
+    if not variance > NO_ENERGY * float(energies.sum()):
+        raise BadParameter(f"target {target.text!r} is constant on the sphere: no risk can be given in its variance.")
+    return variance
+
+
+def predicted_risks(
+    target: Target, sizes: Sequence[int], kernel: str, noise: float = 0.0, bias: float = 1.0
+) -> np.ndarray:
+    """Predict the risk E(f - f*)^2 / Var f* of ridge regression with an exact ReLU kernel, the best penalty at each n.
+
+    It assumes that inputs are uniform on the sphere of radius sqrt(d), under which energies and Var f* are taken, and
+    that harmonics behave like independent Gaussians; nothing is fitted. The lengths of Gaussian inputs vary and carry
+    what no kernel on the sphere has to learn: there the risk lies above this, the more so the larger n.
+
+    Args:
+        target: f*, whose dimension is d; at least 3.
+        sizes: numbers of training samples, each above 0.
+        kernel: "random features" or "tangent".
+        noise: standard deviation of the label noise, in the units of the target.
+        bias: standard deviation of the neurons' biases.
+
+    Returns:
+        Risks, of shape (len(sizes),).
+
+    Raises:
+        BadParameter: if a parameter is out of range, or the target is constant on the sphere.
+
+    Source: ``predict``. Chapters: degree_by_degree, one_step.
+
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> predicted_risks(parse_target("z1*z2", 1000), [1000, 10**6], "tangent").round(2).tolist()
+    [1.0, 0.26]
+    """
+    found = best_predictions(target, sizes, kernel, noise, bias)
+    return np.array([prediction.risk for prediction in found]) / sphere_variance(target)
+
+
 def predicted_samples(spectrum: SphereSpectrum, degree: int, share: float = 0.5) -> float:
     """Return the number of samples from which on a share of a degree is learnt, without noise and penalty.
 
@@ -133,7 +210,7 @@ def samples_for_risk(spectrum: SphereSpectrum, energies: torch.Tensor, risk: flo
     Args:
         spectrum: of the kernel.
         energies: E_k of the target on the sphere, of shape (degree + 1,).
-        risk: excess risk to be reached, above 0.
+        risk: E (f - f*)^2 to be reached, above 0, in the units of the energies.
         noise: standard deviation of the label noise.
 
     Returns:

@@ -1,7 +1,6 @@
 """The experiments on constant negative biases: one trained network, and kernel regression on each degree."""
 
 import functools
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,12 +8,12 @@ import torch
 from beyond_kernel.foundations.inputs.harmonics import sphere_energies
 from beyond_kernel.foundations.inputs.laws import sphere
 from beyond_kernel.foundations.learning.kernel_ridge import kernel_ridge
-from beyond_kernel.foundations.learning.measures import excess_risk
-from beyond_kernel.foundations.learning.samples import Problem, draw_problem
+from beyond_kernel.foundations.learning.measures import risk
+from beyond_kernel.foundations.learning.samples import draw_problem
 from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.kernel_regime.degree_by_degree import degrees_of
 from beyond_kernel.kernel_regime.lazy_training import stable_step
-from beyond_kernel.kernel_regime.learning_curve import predict_best
+from beyond_kernel.kernel_regime.learning_curve import predict_best, samples_for_risk, sphere_variance
 from beyond_kernel.kernel_regime.sparse_bias import (
     blind_fraction,
     empirical_kernel,
@@ -26,6 +25,9 @@ from beyond_kernel.kernel_regime.sparse_bias import (
 )
 from beyond_kernel.kernel_regime.spectrum import SphereSpectrum, sphere_spectrum
 from beyond_kernel.random_streams import generator_for
+
+TEST_POINTS = 2000
+"""Points on the sphere on which the risk of a part is measured; they scatter by a few per cent of it."""
 
 
 def deviation(sampled: torch.Tensor, gram: torch.Tensor, factors: torch.Tensor, neurons: int) -> float:
@@ -101,30 +103,26 @@ def degree_risk_cell(
     Args:
         target: text of the target; each of its parts is scaled to E f^2 = 1 under Gaussian inputs.
         d: input dimension.
-        n: training points on the sphere.
+        n: training points on the sphere, all the labels that are seen.
         noise: standard deviation of the label noise.
         offset: B.
         device: where everything lies.
         seed: of everything drawn.
 
     Returns:
-        ``risks``: excess risk of each degree of ``degrees_of``, in units of the part's mean square.
+        ``risks``: E (f - f*)^2 / Var f* on the sphere for each degree of ``degrees_of``.
 
     Raises:
-        BadParameter: if a parameter is out of range.
+        BadParameter: if a parameter is out of range, or a part is constant on the sphere.
 
     Chapter: sparse_bias.
     """
-    parts = _parts(target, d, seed)
-    problems = [draw_problem(part, n, noise, seed, "sphere", 500, 1000, device=device) for part in parts]
-    # the streams of inputs do not depend on the target: the same tensors for all parts, so that one kernel serves all
-    problems = [_on_inputs_of(problems[0], problem) for problem in problems]
-    kernel = functools.lru_cache(maxsize=3)(functools.partial(sparse_bias_kernel, offset=offset))
+    kernel = functools.partial(sparse_bias_kernel, offset=offset)
     risks = []
-    for problem in problems:
-        prediction = kernel_ridge(problem, kernel)(problem.test.X)
-        risk = excess_risk(prediction, problem.test.truth).value
-        risks.append(risk / float(problem.test.truth.square().mean()))
+    for part in _parts(target, d, seed):
+        problem = draw_problem(part, n, noise, seed, "sphere", TEST_POINTS, device=device)
+        prediction = kernel_ridge(problem.train, kernel)(problem.test.X)
+        risks.append(risk(prediction, problem.test.truth, sphere_variance(part)).value)
     return {"risks": np.array(risks)}
 
 
@@ -150,31 +148,39 @@ def predicted_risks(target: str, d: int, n: int, noise: float, offset: float) ->
         target, d, n, noise, offset: as in ``degree_risk_cell``.
 
     Returns:
-        ``risks``: predicted excess risk of each degree, in units of the part's mean square.
+        ``risks``: predicted risk of each degree of ``degrees_of``.
 
     Raises:
-        BadParameter: if a parameter is out of range.
+        BadParameter: if a parameter is out of range, or a part is constant on the sphere.
 
     Source: ``learning_curve.predict_best``. Chapter: sparse_bias.
     """
+    spectrum, parts = bias_spectrum(d, offset), _parts(target, d, 0)
+    found = [predict_best(spectrum, sphere_energies(part), n, noise).risk / sphere_variance(part) for part in parts]
+    return {"risks": np.array(found)}
+
+
+def samples_for_part(target: str, degree: int, d: int, noise: float, offset: float, level: float) -> float:
+    """Predict how many samples kernel ridge regression with K_B needs for the part of one degree of a target.
+
+    Args:
+        target, d, noise, offset: as in ``degree_risk_cell``.
+        degree: of the part.
+        level: risk to be reached.
+
+    Returns:
+        The number of samples; infinite where the kernel does not hold the degree.
+
+    Raises:
+        BadParameter: if a parameter is out of range, or the part is constant on the sphere.
+
+    Source: ``learning_curve.samples_for_risk``. Chapter: sparse_bias.
+    """
+    part = parse_target(target, d, 0).part(degree).normalised()
     spectrum = bias_spectrum(d, offset)
-    risks = []
-    for part in _parts(target, d, 0):
-        energies = sphere_energies(part)
-        risks.append(predict_best(spectrum, energies, n, noise).risk / float(energies.sum()))
-    return {"risks": np.array(risks)}
+    return samples_for_risk(spectrum, sphere_energies(part), level * sphere_variance(part), noise)
 
 
 def _parts(target: str, d: int, seed: int) -> list[Target]:
     truth = parse_target(target, d, seed)
     return [truth.part(k).normalised() for k in degrees_of(truth)]
-
-
-def _on_inputs_of(shared: Problem, problem: Problem) -> Problem:
-    """Return a problem with the inputs of another one, which are equal, as the very same tensors."""
-    return replace(
-        problem,
-        train=replace(problem.train, X=shared.train.X),
-        validation=replace(problem.validation, X=shared.validation.X),
-        test=replace(problem.test, X=shared.test.X),
-    )

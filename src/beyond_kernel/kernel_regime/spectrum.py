@@ -10,6 +10,7 @@ import torch
 from scipy.linalg import eigh_tridiagonal
 
 from beyond_kernel.checks import BadParameter, whole_number
+from beyond_kernel.kernel_regime.tangent_kernel import kernel_profile
 
 NODES = 400
 """Nodes of the quadrature; the rule is exact for polynomials of degree 799."""
@@ -113,6 +114,23 @@ def sphere_spectrum(
     trace = float(_values(profile, cosines.new_ones(1)))
     eigenvalues = means.where(means.abs() > ROUNDING * abs(trace), torch.zeros_like(means)) / counts.sqrt()
     return SphereSpectrum(d, eigenvalues, counts, trace)
+
+
+def kernel_spectrum(kernel: str, d: int, bias: float = 1.0, max_degree: int | None = None) -> SphereSpectrum:
+    """Return the eigenvalues on the sphere of one of the exact ReLU kernels.
+
+    Args:
+        kernel: "random features" or "tangent".
+        d: dimension, at least 3.
+        bias: standard deviation of the neurons' biases.
+        max_degree: as in ``sphere_spectrum``.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: degree_by_degree.
+    """
+    return sphere_spectrum(kernel_profile(kernel, d, bias), d, max_degree)
 
 
 def _projections(basis: torch.Tensor, weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

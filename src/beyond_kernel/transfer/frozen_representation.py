@@ -3,10 +3,12 @@
 Source: Damian, Lee, Soltanolkotabi 2022, Theorem 3. Chapter: frozen_representation.
 """
 
+from collections.abc import Sequence
+
 import torch
 
-from beyond_kernel.feature_learning.one_step import STEP_SCALE, one_step_features
-from beyond_kernel.foundations.learning.heads import HeadPredictor, fit_head
+from beyond_kernel.feature_learning.one_step import one_step_features
+from beyond_kernel.foundations.learning.heads import SCALES, HeadPredictor, fit_head
 from beyond_kernel.foundations.learning.learners import labelled
 from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
 from beyond_kernel.foundations.learning.samples import Problem, draw_sample
@@ -38,7 +40,9 @@ def unseen_share(source: Target, target: Target) -> float:
 
     Theorem 3 asks that the target depends on the source's subspace alone and that the source's Hessian spans it. At 0
     the Hessian sees every direction of the target; whether it sees all of the source's own is another question, see
-    ``Target.has_degenerate_hessian``.
+    ``Target.has_degenerate_hessian``. What H does not see stays hidden from about d^2 samples of the source. It is
+    hidden from the step at any number of samples where it enters odd degrees from three on alone; an even degree from
+    four on is found as well, from about d^4 samples, through its own term of the gradient.
 
     >>> round(unseen_share(*paired_targets("h2(z1)", "z1*z2", d=6, seed=0)), 6)
     0.5
@@ -54,10 +58,12 @@ def pretrain(
     width: int,
     noise: float,
     seed: int,
-    step_scale: float = STEP_SCALE,
     device: torch.device | str = "cpu",
 ) -> TwoLayerNetwork:
-    """Return the first layer and biases that Algorithm 1 finds on n samples of the source.
+    """Return the first layer and biases that Algorithm 1 finds on n samples of the source, with a step of sqrt(d).
+
+    Weight decay erases the initial weights, so that another step size is another length of the first layer, which the
+    new head tunes.
 
     Args:
         source: the source task.
@@ -65,7 +71,6 @@ def pretrain(
         width: number of neurons, even.
         noise: standard deviation of the label noise.
         seed: of samples and weights.
-        step_scale: c in the step size c sqrt(d).
         device: where samples and network lie.
 
     Raises:
@@ -74,21 +79,24 @@ def pretrain(
     Source: Damian, Lee, Soltanolkotabi 2022, Algorithm 1, lines 1 to 6. Chapter: frozen_representation.
     """
     sample = draw_sample(source, n, noise, generator_for(seed, "source", n, source.dim), device=device)
-    return one_step_features(sample, width, generator_for(seed, "source weights", n, source.dim), step_scale)[1]
+    return one_step_features(sample, width, generator_for(seed, "source weights", n, source.dim))[1]
 
 
 @labelled("transferred")
-def fit_transferred(problem: Problem, generator: torch.Generator, network: TwoLayerNetwork) -> HeadPredictor:
+def fit_transferred(
+    problem: Problem, generator: torch.Generator, network: TwoLayerNetwork, scales: Sequence[float] = SCALES
+) -> HeadPredictor:
     """Fit a new head on the frozen first layer of another task, on the labels as they are.
 
     Args:
-        problem: train and validation samples of the target task.
+        problem: its training sample, of the target task.
         generator: not used; nothing is drawn.
         network: from ``pretrain``; its head is not used.
+        scales: as in ``fit_head``.
 
     Raises:
         BadParameter: as ``fit_head``.
 
     Source: Damian, Lee, Soltanolkotabi 2022, Theorem 3. Chapter: frozen_representation.
     """
-    return fit_head(problem, network)
+    return fit_head(problem.train, network, scales=scales)

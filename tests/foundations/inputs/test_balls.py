@@ -13,19 +13,19 @@ from beyond_kernel.random_streams import generator_for
 
 @pytest.mark.parametrize("law", RADIAL_LAWS)
 @pytest.mark.parametrize(("d", "radius"), [(2, 0.4), (5, 1.0), (8, 1.3)])
-def test_second_moment_is_the_share_of_samples_inside(law, d, radius):
+def test_variance_is_that_of_samples(law, d, radius):
     ball, n = BallIndicator(d, radius, law), 20_000
     values = ball(RADIAL_LAWS[law](n, d, generator_for(0, "ball", law, d)))
     assert set(values.tolist()) == {0.0, 1.0}
-    chance = ball.second_moment
-    assert abs(float(values.square().mean()) - chance) < 4 * math.sqrt(chance * (1 - chance) / n)
+    # the variance of the sample is p (1 - p) of its share p, which scatters by sqrt(p (1 - p) / n)
+    assert abs(float(values.var()) - ball.variance) < 4 * math.sqrt(ball.variance / n)
 
 
 def test_by_hand():
     """In the plane |x|^2 of N(0, I/2) is exponential; two points of a sphere make an acute angle half of the time."""
-    assert BallIndicator(2, 0.7, "small Gaussian").second_moment == pytest.approx(1 - math.exp(-0.49))
-    assert BallIndicator(9, math.sqrt(2), "two spheres").second_moment == pytest.approx(0.5)
-    assert BallIndicator(9, 2.5, "two spheres").second_moment == 1
+    assert BallIndicator(2, 0.7, "small Gaussian").variance == pytest.approx(math.exp(-0.49) * (1 - math.exp(-0.49)))
+    assert BallIndicator(9, math.sqrt(2), "two spheres").variance == pytest.approx(0.25)
+    assert BallIndicator(9, 2.5, "two spheres").variance == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -9,10 +9,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+import xarray
+from scipy import stats
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.one_step import fit_one_step
-from beyond_kernel.foundations.learning.comparison import compare_learners
+from beyond_kernel.foundations.learning.comparison import compare_learners, paired_ratio
 from beyond_kernel.foundations.learning.learners import label_of, labelled, risk_of
 from beyond_kernel.foundations.learning.learning_cells import learner_risk_cell
 from beyond_kernel.foundations.learning.samples import draw_problem
@@ -20,7 +22,7 @@ from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.random_streams import generator_for
 from beyond_kernel.sweeps.store import Store
 
-COMMON = {"target": "He2(z1)", "d": 5, "noise": 0.1, "n_validation": 50, "n_test": 60, "workers": 0}
+COMMON = {"target": "He2(z1)", "d": 5, "noise": 0.1, "n_test": 60, "workers": 0}
 GRID = {"n": [40, 20], "seed": [0, 1]}
 ONE_STEP = functools.partial(fit_one_step, width=10)
 
@@ -55,7 +57,7 @@ def test_a_reader_s_learner_stands_beside_the_package_s():
     assert data.learner.values.tolist() == ["nearest neighbour", "one step"]
     assert data.risk.dims == ("learner", "n", "seed") and data.n.values.tolist() == [40, 20]
     truth = parse_target("He2(z1)", 5, 1).normalised()
-    problem = draw_problem(truth, 20, 0.1, 1, n_validation=50, n_test=60)
+    problem = draw_problem(truth, 20, 0.1, 1, n_test=60)
     for learner in (fit_nearest, ONE_STEP):
         expected = risk_of(learner, problem, generator_for(1, label_of(learner)))
         found = data.sel(learner=label_of(learner), n=20, seed=1)
@@ -84,19 +86,19 @@ def seen_by(learners, **options):
             kept[label] = problem, generator.initial_seed()
             return lambda X: X[:, 0]
 
-        learner_risk_cell(keep, "He2(z1)", 5, 20, 0.1, n_validation=9, n_test=8, seed=3, **options)
+        learner_risk_cell(keep, "He2(z1)", 5, 20, 0.1, n_test=8, seed=3, **options)
     return kept
 
 
 def test_all_learners_see_the_same_problem_and_draw_from_streams_of_their_own():
     kept = seen_by(["first", "second"])
     (one, stream), (two, other) = kept["first"], kept["second"]
-    for role, size in (("train", 20), ("validation", 9), ("test", 8)):
+    for role, size in (("train", 20), ("test", 8)):
         first, second = getattr(one, role), getattr(two, role)
         assert torch.equal(first.X, second.X) and torch.equal(first.y, second.y) and len(first) == size
         assert first.X.dtype == torch.float64
     assert stream == generator_for(3, "first").initial_seed() != other
-    assert one.task.second_moment == pytest.approx(1)  # He2 alone would have 2
+    assert one.task.variance == pytest.approx(1)  # He2 alone would have 2
 
 
 def test_precision_and_law_reach_the_problem():
@@ -202,3 +204,43 @@ def test_what_cannot_be_compared_is_told_in_a_sentence(learners, change, told):
     call = {"grid": GRID} | change
     with pytest.raises(BadParameter, match=told):
         compare_learners(learners, **call, **COMMON)
+
+
+def table(rows):
+    return xarray.DataArray(rows, {"learner": ["one", "two"], "seed": range(len(rows[0]))}, ["learner", "seed"])
+
+
+def test_what_the_draw_does_to_both_drops_out_of_a_paired_ratio():
+    luck = np.array([0.01, 1.0, 30.0, 0.2, 5.0])
+    same = paired_ratio(table([3 * luck, luck]), "one", "two")
+    assert (same.value, same.low, same.high) == pytest.approx((3, 3, 3))
+    assert paired_ratio(table([3 * luck, luck]), "two", "one").value == pytest.approx(1 / 3)
+
+
+def test_interval_of_a_paired_ratio_is_student_s_for_the_mean_logarithm():
+    first, second = np.array([0.5, 0.9, 0.2, 0.7]), np.array([0.25, 0.3, 0.2, 0.1])
+    found = paired_ratio(table([first, second]), "one", "two")
+    test = stats.ttest_rel(np.log(first), np.log(second)).confidence_interval(0.95)
+    assert found.value == pytest.approx(stats.gmean(first / second))  # not the mean, nor the median
+    assert (found.low, found.high) == pytest.approx((np.exp(test.low), np.exp(test.high)))
+    assert found.ratios == pytest.approx(tuple(first / second))
+
+
+def test_one_seed_has_a_ratio_and_no_interval():
+    found = paired_ratio(table([[2.0], [1.0]]), "one", "two")
+    assert found.value == 2 and np.isnan(found.low) and str(found) == "2.00 (one seed)"
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "told"),
+    [
+        ([[1.0, 2.0], [1.0, 2.0]], ("one", "three"), "risks has no learner 'three': it has one, two"),
+        ([[1.0, 0.0], [1.0, 2.0]], ("one", "two"), "must all be above 0"),
+        ([[1.0, np.nan], [1.0, 2.0]], ("one", "two"), "must all be above 0"),
+    ],
+)
+def test_a_ratio_that_does_not_exist_is_told(rows, labels, told):
+    with pytest.raises(BadParameter, match=told):
+        paired_ratio(table(rows), *labels)
+    with pytest.raises(BadParameter, match="risks has the dimensions learner, seed, n: learner and seed are wanted"):
+        paired_ratio(table(rows).expand_dims(n=[5], axis=2), "one", "two")

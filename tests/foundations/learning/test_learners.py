@@ -14,7 +14,7 @@ from beyond_kernel.foundations.learning.tasks import task_from_arrays
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.random_streams import generator_for
 
-PROBLEM = draw_problem(parse_target("z1 + 1", 4, seed=0), 50, 0.2, seed=0, n_validation=20, n_test=200)
+PROBLEM = draw_problem(parse_target("z1 + 1", 4, seed=0), 50, 0.2, seed=0, n_test=200)
 
 
 @labelled("least squares")
@@ -53,13 +53,20 @@ def test_a_label_changes_nothing_else():
 
 def test_risk_is_the_mean_square_over_the_test_points_with_its_error():
     estimate = risk_of(fit_the_mean, PROBLEM, generator_for(0))
-    errors = (PROBLEM.test.truth - PROBLEM.train.y.mean()) ** 2
+    errors = (PROBLEM.test.truth - PROBLEM.train.y.mean()) ** 2  # Var f* is 1
     assert estimate.value == pytest.approx(float(errors.mean()))
     assert estimate.standard_error == pytest.approx(float(errors.std()) / math.sqrt(200))
     # the mean of z1 + 1 leaves E z1^2 = 1; least squares leaves 5 coefficients of variance 0.2^2 / 50 each
     assert estimate.value == pytest.approx(1, abs=5 * estimate.standard_error + 0.1)
     assert risk_of(fit_line, PROBLEM, generator_for(0)).value < 5 * 5 * 0.2**2 / 50
     assert risk_of(functools.partial(fit_line, ridge=1e9), PROBLEM, generator_for(0)).value > 1.5
+
+
+def test_risk_has_no_units():
+    """In units of Var f*: ten times the labels, ten times the predictions, the same risk; a constant is free."""
+    large = draw_problem(parse_target("10*z1 + 70", 4, seed=0), 50, 2.0, seed=0, n_test=200)
+    first, second = (risk_of(fit_line, problem, generator_for(0)).value for problem in (PROBLEM, large))
+    assert first == pytest.approx(second, rel=1e-6)
 
 
 def test_a_learner_draws_from_the_generator_that_it_is_given():
@@ -69,8 +76,8 @@ def test_a_learner_draws_from_the_generator_that_it_is_given():
 
 def test_where_nobody_knows_the_truth_labels_are_the_reference():
     X = torch.arange(12.0)[:, None]
-    problem = draw_problem(task_from_arrays(X, X[:, 0]), 4, 0.0, 0, n_validation=4, n_test=4)
-    expected = float(((problem.test.y - problem.train.y.mean()) ** 2).mean())
+    problem = draw_problem(task_from_arrays(X, X[:, 0]), 4, 0.0, 0, n_test=4)
+    expected = float(((problem.test.y - problem.train.y.mean()) ** 2).mean()) / float(X.var(correction=0))
     assert risk_of(fit_the_mean, problem, generator_for(0)).value == pytest.approx(expected)
 
 
@@ -85,7 +92,7 @@ def test_where_nobody_knows_the_truth_labels_are_the_reference():
         (lambda X: X[:, :1], BadParameter, r"returned shape \(200, 1\)"),
         (lambda X: X[:3, 0], BadParameter, r"returned shape \(3,\)"),
         (lambda X: torch.tensor(0.0), BadParameter, r"returned shape \(\)"),
-        (lambda X: X[:, 0] / 0, BadParameter, "prediction holds 200 entries that are not finite"),
+        (lambda X: X[:, 0] / 0, BadParameter, "the predictor of 'wrong' returned entries that are not finite"),
         (lambda X: (X[:, 0] > 0).int(), TypeError, "prediction is of type torch.int32"),
     ],
 )

@@ -10,10 +10,10 @@ from scipy.linalg import subspace_angles
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.learning.measures import (
     energy_per_direction,
-    excess_risk,
     leading_subspace,
     learnt_fractions,
     principal_angles,
+    risk,
     samples_to_reach,
     subspace_overlap,
 )
@@ -63,16 +63,23 @@ def test_leading_subspace_finds_the_strong_directions():
     assert float(principal_angles(leading_subspace(W, 2), U).max()) < 1e-5  # the size of the noise, with room
 
 
-def test_excess_risk_is_the_mean_square_and_its_standard_error_is_right():
+def test_risk_is_the_mean_square_and_its_standard_error_is_right():
     generator = torch.Generator().manual_seed(10)
     errors = torch.randn(400, 1000, generator=generator, dtype=torch.float64)
-    estimates = [excess_risk(row, torch.zeros_like(row)) for row in errors]
+    estimates = [risk(row, torch.zeros_like(row), variance=1.0) for row in errors]
     values = torch.tensor([estimate.value for estimate in estimates])
     assert float(values.mean()) == pytest.approx(1, abs=0.01)  # E z^2 = 1; sigma sqrt(2 / 4e5) = 0.002
     stated = sum(estimate.standard_error for estimate in estimates) / 400
     # the scatter of 400 risks gives their true standard error to 3.5 % (one sigma)
     assert stated == pytest.approx(float(values.std()), rel=0.15)
     assert stated == pytest.approx(math.sqrt(2 / 1000), rel=0.05)
+
+
+def test_risk_is_in_units_of_the_variance_error_and_all():
+    prediction, truth = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 0.0, 3.0])
+    plain, scaled = risk(prediction, truth, 1.0), risk(3 * prediction, 3 * truth, 9.0)
+    assert plain.value == pytest.approx(4 / 3)
+    assert (scaled.value, scaled.standard_error) == pytest.approx((plain.value, plain.standard_error))
 
 
 def test_learnt_fractions_read_off_the_mixture():
@@ -107,7 +114,9 @@ def test_bad_input_is_refused_with_a_sentence():
     with pytest.raises(BadParameter, match="rank = 5"):
         leading_subspace(W, 5)
     with pytest.raises(BadParameter, match="at least two"):
-        excess_risk(torch.ones(1), torch.ones(1))
+        risk(torch.ones(1), torch.ones(1), variance=1.0)
+    with pytest.raises(BadParameter, match="variance = 0"):
+        risk(torch.ones(2), torch.ones(2), variance=0.0)
     with pytest.raises(BadParameter, match="linearly dependent"):
         learnt_fractions(torch.ones(5), torch.ones(5, 2))
     with pytest.raises(BadParameter, match="second has 5 rows"):

@@ -1,13 +1,14 @@
-"""Ridge paths against one linear solve per penalty, against the other form, and against the choice on the hold-out."""
+"""Ridge paths against one linear solve per penalty and against the other form; left-out errors against n refits."""
 
 import numpy as np
 import pytest
 import torch
 
 from beyond_kernel.checks import BadParameter
-from beyond_kernel.foundations.learning import ridge as module
+from beyond_kernel.foundations.learning import krylov
 from beyond_kernel.foundations.learning.ridge import (
     LEVELS,
+    MOST_LEFT_OUT,
     fit_kernel_ridge,
     fit_ridge,
     kernel_ridge_path,
@@ -76,19 +77,18 @@ def test_kernel_path_falls_back_to_cholesky_when_lanczos_is_cut_short():
 
 
 @pytest.mark.parametrize(("n", "d", "lowest"), [(700, 30, -8), (700, 3, -8), (500, 3, -10), (300, 60, -3)])
-def test_validation_losses_are_those_of_one_cholesky_per_penalty(n, d, lowest):
-    """Within 1e-6, as promised; with small penalties and slow eigenvalues as well, where Lanczos needs most steps."""
+def test_predictions_are_those_of_one_cholesky_per_penalty(n, d, lowest):
+    """Errors at other points within 1e-6, with small penalties and slow eigenvalues too, where most steps are needed."""
     generator = torch.Generator().manual_seed(7)
     X, Z = (torch.randn(size, d, generator=generator, dtype=torch.float64) for size in (n, 200))
-    y, y_validation = (P[:, 0] ** 2 - 1 + P[:, 1] + 0.3 * torch.randn(len(P), generator=generator) for P in (X, Z))
+    y, others = (P[:, 0] ** 2 - 1 + P[:, 1] + 0.3 * torch.randn(len(P), generator=generator) for P in (X, Z))
     gram, cross = tangent_kernel(X), tangent_kernel(Z, X)
-    levels = tuple(10.0**exponent for exponent in np.linspace(lowest, 1, 20))
-    fit = fit_kernel_ridge(gram, y, cross, y_validation, levels)
-    for penalty, loss in zip(fit.penalties, fit.validation_losses, strict=True):
+    penalties = torch.logspace(lowest, 1, 20, dtype=torch.float64) * gram.diagonal().mean()
+    for penalty, found in zip(penalties, kernel_ridge_path(gram, y, penalties), strict=True):
         factor = torch.linalg.cholesky(gram + n * penalty * torch.eye(n, dtype=y.dtype))
-        c = torch.cholesky_solve(y[:, None], factor)
-        expected = (cross @ c - y_validation[:, None]).square().mean()
-        assert float(loss) == pytest.approx(float(expected), rel=1e-6)
+        c = torch.cholesky_solve(y[:, None], factor)[:, 0]
+        expected = (cross @ c - others).square().mean()
+        assert float((cross @ found - others).square().mean()) == pytest.approx(float(expected), rel=1e-6)
 
 
 @pytest.mark.parametrize("max_steps", [0, 1, 5, 17, 400])
@@ -98,8 +98,8 @@ def test_every_residual_is_small_wherever_lanczos_stops(max_steps, monkeypatch):
     X = torch.randn(200, 5, generator=generator, dtype=torch.float64)
     y, gram = torch.sin(3 * X[:, 0]), tangent_kernel(X)
     by_cholesky = []
-    plain = module._cholesky_solution
-    monkeypatch.setattr(module, "_cholesky_solution", lambda *args: by_cholesky.append(args) or plain(*args))
+    plain = krylov._cholesky_solution
+    monkeypatch.setattr(krylov, "_cholesky_solution", lambda *args: by_cholesky.append(args) or plain(*args))
     path = kernel_ridge_path(gram, y, PENALTIES, max_steps=max_steps)
     residuals = (path @ gram + 200 * PENALTIES[:, None] * path - y).norm(dim=1) / y.norm()
     assert float(residuals.max()) < 2e-8
@@ -112,7 +112,7 @@ def test_a_basis_that_lies_is_found_out(monkeypatch):
     features, y = data(60, 90, seed=9)
     gram = features @ features.T
     expected = kernel_ridge_path(gram, y, PENALTIES)
-    monkeypatch.setattr(module, "_product_with", lambda K: lambda v: K @ v * 1.001)
+    monkeypatch.setattr(krylov, "_product_with", lambda K: lambda v: K @ v * 1.001)
     assert torch.allclose(kernel_ridge_path(gram, y, PENALTIES), expected, atol=1e-9)
 
 
@@ -157,25 +157,88 @@ def test_dtype_follows_the_input(dtype):
     assert kernel_ridge_path(features @ features.T, y, PENALTIES, tolerance=1e-4).dtype == dtype
 
 
-def test_the_penalty_is_the_best_on_the_hold_out():
-    features, y = data(60, 40, seed=5)
-    held_out, y_held_out = data(500, 40, seed=6)
-    fit = fit_ridge(features, y, held_out, y_held_out)
-    losses = [(held_out @ a - y_held_out).square().mean() for a in ridge_path(features, y, fit.penalties)]
-    best = min(range(len(LEVELS)), key=lambda index: losses[index])
-    assert fit.penalty == fit.penalties[best]
-    assert torch.allclose(fit.validation_losses, torch.stack(losses))
-    assert 0 < best < len(LEVELS) - 1 and not fit.at_edge  # noise 0.3 with 40 features wants a penalty in between
-    kernel_fit = fit_kernel_ridge(features @ features.T, y, held_out @ features.T, y_held_out)
-    assert kernel_fit.penalty == pytest.approx(fit.penalty)
+def refitted_losses(features, y, penalties):
+    """Leave each sample out in turn, refit on the others at the same n times penalty, and predict it."""
+    n = len(y)
+    losses = []
+    for penalty in penalties:
+        errors = []
+        for i in range(n):
+            kept = [k for k in range(n) if k != i]
+            F, z = features[kept].numpy(), y[kept].numpy()
+            a = np.linalg.solve(F.T @ F + n * float(penalty) * np.eye(F.shape[1]), F.T @ z)
+            errors.append(float(y[i]) - features[i].numpy() @ a)
+        losses.append(np.mean(np.square(errors)))
+    return np.array(losses)
+
+
+@pytest.mark.parametrize(("n", "m"), [(30, 12), (12, 30), (20, 20)])
+def test_left_out_errors_are_those_of_n_refits(n, m):
+    """Few samples for many features, many for few, and as many: three forms of one closed expression."""
+    features, y = data(n, m, seed=12)
+    levels = (1e-4, 1e-2, 1.0)
+    fit = fit_ridge(features, y, levels)
+    expected = refitted_losses(features, y, fit.penalties)
+    np.testing.assert_allclose(fit.losses.numpy(), expected, rtol=1e-6)
+    assert fit.penalty == fit.penalties[int(expected.argmin())] and fit.loss == float(fit.losses.min())
+    kernel_fit = fit_kernel_ridge(features @ features.T, y, levels)
+    np.testing.assert_allclose(kernel_fit.losses.numpy(), expected, rtol=1e-5)
     assert torch.allclose(features.T @ kernel_fit.coefficients, fit.coefficients, atol=1e-6)
+
+
+@pytest.mark.parametrize(("samples", "features"), [(60, 40), (25, 60)])
+def test_the_penalty_is_the_best_of_its_path_for_new_points_within_a_step_or_two(samples, features):
+    """What is left out stands for what is new: over 20 draws the risk is within a fifth of the best of the path."""
+    ratios = []
+    for seed in range(20):
+        F, y = data(samples, features, seed=seed)
+        G, z = data(2000, features, seed=100 + seed)
+        fit = fit_ridge(F, y)
+        risks = [(G @ a - z).square().mean() for a in ridge_path(F, y, fit.penalties)]
+        ratios.append(float((G @ fit.coefficients - z).square().mean() / min(risks)))
+    assert np.mean(ratios) < 1.2
 
 
 def test_an_optimum_at_the_end_of_the_path_is_told():
     features, y = data(60, 40, seed=5)
-    held_out, _ = data(500, 40, seed=6)
-    fit = fit_ridge(features, y, held_out, -held_out[:, 0])
-    assert fit.at_edge  # the hold-out says the opposite of the sample: the largest penalty wins
+    assert not fit_ridge(features, y).at_edge  # noise 0.3 with 40 features wants a penalty in between
+    generator = torch.Generator().manual_seed(6)
+    noise = torch.randn(60, generator=generator, dtype=torch.float64)
+    assert fit_ridge(features, noise, levels=(1e-8, 1e-4)).at_edge  # nothing to learn: the largest penalty wins
+
+
+def test_above_its_limit_a_kernel_is_tuned_by_generalised_cross_validation():
+    """Against its definition with the exact trace, which one probe of n signs knows up to its standard deviation."""
+    n = MOST_LEFT_OUT + 100
+    generator = torch.Generator().manual_seed(13)
+    X = torch.randn(n, 10, generator=generator, dtype=torch.float64)
+    y = X[:, 0] ** 2 - 1 + X[:, 1] + 0.5 * torch.randn(n, generator=generator, dtype=torch.float64)
+    gram = tangent_kernel(X)
+    levels = (1e-4, 1e-2, 1.0)
+    fit = fit_kernel_ridge(gram, y, levels)
+    assert fit_kernel_ridge(gram, y, levels).losses.tolist() == fit.losses.tolist()  # the probe is always the same
+    for penalty, loss in zip(fit.penalties, fit.losses, strict=True):
+        inverse = np.linalg.inv(gram.numpy() + n * float(penalty) * np.eye(n))
+        expected = np.mean((inverse @ y.numpy()) ** 2) / (np.trace(inverse) / n) ** 2
+        off_diagonal = np.sum(inverse**2) - np.sum(np.diag(inverse) ** 2)
+        deviation = np.sqrt(2 * off_diagonal) / np.trace(inverse)  # of v' A^-1 v, relative to the trace
+        assert deviation < 0.05
+        assert float(loss) == pytest.approx(expected, rel=2 * 4 * deviation)  # the trace is squared; four deviations
+
+
+def test_generalised_and_left_out_errors_choose_alike(monkeypatch):
+    """On Gaussian inputs leverages are even: the two rules end within half a decade and within 2 % in risk."""
+    generator = torch.Generator().manual_seed(14)
+    X, Z = (torch.randn(size, 15, generator=generator, dtype=torch.float64) for size in (600, 2000))
+    y, truth = X[:, 0] * X[:, 1] + X[:, 2], Z[:, 0] * Z[:, 1] + Z[:, 2]
+    y = y + 0.3 * torch.randn(600, generator=generator, dtype=torch.float64)
+    gram, cross = tangent_kernel(X, bias=1.0), tangent_kernel(Z, X, bias=1.0)
+    left_out = fit_kernel_ridge(gram, y)
+    monkeypatch.setattr("beyond_kernel.foundations.learning.ridge.MOST_LEFT_OUT", 100)
+    generalised = fit_kernel_ridge(gram, y)
+    assert abs(np.log10(generalised.penalty / left_out.penalty)) < 0.51
+    risks = [float((cross @ fit.coefficients - truth).square().mean()) for fit in (generalised, left_out)]
+    assert risks[0] == pytest.approx(risks[1], rel=0.02)
 
 
 def test_an_asymmetry_is_found_wherever_it_is():
@@ -214,9 +277,9 @@ def test_bad_input_is_refused_with_a_sentence():
     with pytest.raises(BadParameter, match="holds -0.5: every penalty must be above 0"):
         kernel_ridge_path(gram, y, torch.tensor([1.0, -0.5]))
     with pytest.raises(BadParameter, match="every penalty must be above 0"):
-        fit_kernel_ridge(gram, y, gram, y, levels=(0.0, 1.0))
-    with pytest.raises(BadParameter, match="gram_validation"):
-        fit_kernel_ridge(gram, y, gram[:, :7], y)
+        fit_kernel_ridge(gram, y, levels=(0.0, 1.0))
+    with pytest.raises(BadParameter, match="not positive definite, no kernel"):
+        fit_kernel_ridge(torch.diag(torch.linspace(-1, 1, 20, dtype=torch.float64) + 0.5), y)
     with pytest.raises(BadParameter, match="tolerance"):
         kernel_ridge_path(gram, y, PENALTIES, tolerance=-1.0)
     with pytest.raises(BadParameter, match="max_steps"):
@@ -231,5 +294,5 @@ def test_bad_input_is_refused_with_a_sentence():
         ridge_path(features, y[:-1], PENALTIES)
     with pytest.raises(BadParameter, match="not finite"):
         ridge_path(features / 0, y, PENALTIES)
-    with pytest.raises(BadParameter, match="features_validation"):
-        fit_ridge(features, y, features[:, :3], y)
+    with pytest.raises(BadParameter, match=r"y has shape \(19,\)"):
+        fit_ridge(features, y[:-1])

@@ -1,6 +1,6 @@
-"""Samples have the labels they state, and the three samples of a problem are independent streams."""
+"""Samples have the labels they state, and the two samples of a problem are independent streams."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -26,18 +26,36 @@ def test_labels_are_values_plus_or_minus_the_noise():
     assert len(sample) == 500
 
 
-def test_train_validation_and_test_are_different_draws_and_repeat_with_the_seed():
+def test_train_and_test_are_different_draws_and_repeat_with_the_seed():
     one, same = draw_problem(TARGET, 50, 0.1, seed=3), draw_problem(TARGET, 50, 0.1, seed=3)
     other = draw_problem(TARGET, 50, 0.1, seed=4)
     assert torch.equal(one.test.X, same.test.X) and torch.equal(one.train.y, same.train.y)
     assert not torch.equal(one.train.X, other.train.X)
-    firsts = {tuple(sample.X[0].tolist()) for sample in (one.train, one.validation, one.test)}
-    assert len(firsts) == 3
+    firsts = {tuple(sample.X[0].tolist()) for sample in (one.train, one.test)}
+    assert len(firsts) == 2
 
 
-def test_size_of_the_test_sample_does_not_move_the_others():
+def test_size_of_the_test_sample_does_not_move_the_other():
     small, large = draw_problem(TARGET, 50, 0.1, 3, n_test=10), draw_problem(TARGET, 50, 0.1, 3, n_test=99)
-    assert torch.equal(small.train.X, large.train.X) and torch.equal(small.validation.y, large.validation.y)
+    assert torch.equal(small.train.X, large.train.X) and torch.equal(small.train.y, large.train.y)
+
+
+def test_all_sample_sizes_are_scored_on_the_same_points():
+    few, many = draw_problem(TARGET, 5, 0.1, 3, n_test=40), draw_problem(TARGET, 500, 0.1, 3, n_test=40)
+    assert torch.equal(few.test.X, many.test.X) and torch.equal(few.test.truth, many.test.truth)
+    assert not torch.equal(few.train.X, many.train.X[:5])
+
+
+def test_the_unit_of_risk_is_the_variance_under_the_law_that_is_drawn():
+    """Exact where the task is made for the law; of the test points under another, where z1*z2 has d/(d + 2)."""
+    target = parse_target("1 + z1*z2", 6, seed=1)
+    assert draw_problem(target, 5, 0.1, 0, n_test=10).variance == target.variance == pytest.approx(1)
+    assert draw_problem(target, 5, 0.1, 0, law="gaussian", n_test=10).variance == target.variance
+    on_sphere = draw_problem(target, 5, 0.1, 0, law="sphere", n_test=40_000)
+    assert on_sphere.variance == pytest.approx(6 / 8, rel=0.05)  # sixth of a per cent of an error, tails included: five
+    ball = BallIndicator(20, 1.4, "two spheres")
+    assert draw_problem(ball, 5, 0.0, 0, n_test=10).variance == ball.variance
+    assert replace(on_sphere, task=None).variance == on_sphere.variance
 
 
 @pytest.mark.parametrize("law", ["sphere", "hypercube"])
@@ -76,7 +94,7 @@ class FirstTimesLength:
 
     dim: int = 3
     directions: None = None
-    second_moment: float = 5.0  # E x_1^2 |x|^2 = d + 2 under Gaussian inputs
+    variance: float = 5.0  # E x_1^2 |x|^2 = d + 2 under Gaussian inputs
 
     def __call__(self, X):
         return X[:, 0] * X.norm(dim=1)
@@ -90,9 +108,9 @@ def doubled(n, d, generator, dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_reader_s_own_task_meets_every_law(law, dtype):
     task = FirstTimesLength()
-    problem = draw_problem(task, 30, 0.5, seed=0, law=law, n_validation=20, n_test=10, dtype=dtype)
+    problem = draw_problem(task, 30, 0.5, seed=0, law=law, n_test=10, dtype=dtype)
     assert problem.task is task and problem.test.reference is problem.test.truth
-    for sample, size in ((problem.train, 30), (problem.validation, 20), (problem.test, 10)):
+    for sample, size in ((problem.train, 30), (problem.test, 10)):
         assert sample.X.shape == (size, 3) and sample.X.dtype == sample.y.dtype == sample.truth.dtype == dtype
         assert torch.equal(sample.truth, sample.X[:, 0] * sample.X.norm(dim=1))
         # heavy tails reach values of 1e3 or more, and y - truth loses digits there
@@ -116,32 +134,31 @@ def test_a_sampler_with_options_is_a_law_and_a_bad_one_is_told():
 ROWS = task_from_arrays(torch.arange(60.0)[:, None] + torch.tensor([0.0, 0.25]), torch.arange(60.0) % 7)
 
 
-def test_arrays_fall_into_three_disjoint_parts_whose_truth_nobody_knows():
-    problem = draw_problem(ROWS, 30, 0.0, seed=0, n_validation=20, n_test=10)
-    parts = [problem.train, problem.validation, problem.test]
-    assert [len(part) for part in parts] == [30, 20, 10]
+def test_arrays_fall_into_two_disjoint_parts_whose_truth_nobody_knows():
+    problem = draw_problem(ROWS, 40, 0.0, seed=0, n_test=20)
+    parts = [problem.train, problem.test]
+    assert [len(part) for part in parts] == [40, 20]
     places = torch.cat([part.X[:, 0] for part in parts]).long()
     assert sorted(places.tolist()) == list(range(60)) and places.tolist() != list(range(60))
     for part in parts:
         rows = part.X[:, 0].long()
         assert torch.equal(part.X, ROWS.X[rows]) and torch.equal(part.y, ROWS.y[rows])
         assert part.truth is None and part.reference is part.y
-    assert torch.equal(problem.train.X, draw_problem(ROWS, 30, 0.0, 0, n_validation=20, n_test=10).train.X)
-    assert not torch.equal(problem.train.X, draw_problem(ROWS, 30, 0.0, 1, n_validation=20, n_test=10).train.X)
+    assert torch.equal(problem.train.X, draw_problem(ROWS, 40, 0.0, 0, n_test=20).train.X)
+    assert not torch.equal(problem.train.X, draw_problem(ROWS, 40, 0.0, 1, n_test=20).train.X)
 
 
 def test_noise_on_arrays_spares_the_test_labels_and_points_are_the_same_for_every_n():
-    few, many = (draw_problem(ROWS, n, 0.5, seed=0, n_validation=20, n_test=10) for n in (5, 30))
+    few, many = (draw_problem(ROWS, n, 0.5, seed=0, n_test=10) for n in (5, 30))
     for problem in (few, many):
         assert torch.equal(problem.test.y, ROWS.y[problem.test.X[:, 0].long()])
-        for part in (problem.train, problem.validation):
-            assert ((part.y - ROWS.y[part.X[:, 0].long()]).abs() == 0.5).all()
-    assert torch.equal(few.test.X, many.test.X) and torch.equal(few.validation.X, many.validation.X)
+        assert ((problem.train.y - ROWS.y[problem.train.X[:, 0].long()]).abs() == 0.5).all()
+    assert torch.equal(few.test.X, many.test.X)
 
 
 def test_more_points_than_there_are_is_told():
     with pytest.raises(BadParameter, match="points are asked for, and the arrays hold 60: give a smaller n"):
-        draw_problem(ROWS, 31, 0.0, 0, n_validation=20, n_test=10)
+        draw_problem(ROWS, 51, 0.0, 0, n_test=10)
     with pytest.raises(BadParameter, match="61 points are asked for"):
         draw_sample(ROWS, 61, 0.0, generator_for(0))
     assert len(draw_sample(ROWS, 60, 0.0, generator_for(0))) == 60
@@ -154,10 +171,10 @@ def test_bad_input_is_refused_with_a_sentence():
         draw_sample(TARGET, 5, -1, generator_for(0))
     with pytest.raises(BadParameter, match="law = 'cauchy'"):
         draw_sample(TARGET, 5, 0, generator_for(0), law="cauchy")
-    with pytest.raises(TypeError, match="has no dim, directions, second_moment"):
+    with pytest.raises(TypeError, match="has no dim, directions, variance"):
         draw_problem(torch.sin, 5, 0.0, 0)
     with pytest.raises(BadParameter, match="noise = -1"):
-        draw_problem(ROWS, 5, -1, 0, n_validation=5, n_test=5)
+        draw_problem(ROWS, 5, -1, 0, n_test=5)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -179,7 +196,7 @@ def test_label_noise_is_plus_or_minus_its_size(dtype):
 def test_a_ball_is_drawn_under_its_own_law():
     ball = BallIndicator(20, 1.4, "two spheres")
     sample = draw_sample(ball, 4000, 0.0, generator_for(0))
-    assert float(sample.truth.mean()) == pytest.approx(ball.second_moment, abs=5 * 0.5 / 4000**0.5)  # five errors
+    assert float(sample.truth.var()) == pytest.approx(ball.variance, abs=5 * 0.5 / 4000**0.5)  # five errors
     assert torch.equal(sample.X, draw_sample(ball, 4000, 0.0, generator_for(0), law="two spheres").X)
     with pytest.raises(BadParameter, match="is not the law 'two spheres'"):
         draw_problem(ball, 10, 0.0, 0, law="gaussian")

@@ -19,7 +19,7 @@ def test_mean_zero_and_variance_one_within_four_standard_errors(neurons, d):
     assert abs(float(values.mean())) < 4 / 100_000**0.5
     squares = values.square()
     assert abs(float(squares.mean()) - 1) < 4 * float(squares.std()) / 100_000**0.5
-    assert teacher.second_moment == 1 and teacher.dim == d
+    assert teacher.variance == 1 and teacher.dim == d
 
 
 @pytest.mark.parametrize(("neurons", "d", "rank"), [(1, 6, 1), (3, 6, 3), (6, 6, 6), (9, 4, 4)])

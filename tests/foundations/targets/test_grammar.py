@@ -3,10 +3,12 @@
 import math
 import random
 
+import numpy as np
 import pytest
 
+from beyond_kernel.foundations.exponents.links import NAMED_LINKS
 from beyond_kernel.foundations.targets.grammar import parse_polynomial
-from beyond_kernel.foundations.targets.tokens import TargetError
+from beyond_kernel.foundations.targets.tokens import LINK_NAMES, TargetError
 
 DIM = 5
 POINTS = [[0.3, -1.2, 0.7, 2.1, -0.4], [1.5, 0.2, -0.9, -1.1, 0.8], [-2.0, 1.0, 0.5, 0.1, 1.7]]
@@ -80,6 +82,46 @@ def test_a_text_means_what_it_says(text, formula):
         assert value(polynomial, z) == pytest.approx(formula(z), rel=1e-10, abs=1e-10)
 
 
+def hermite_at(degree, x):
+    return np.polynomial.hermite_e.hermeval(x, [0] * degree + [1])
+
+
+FORMS = [
+    ("(z1+z2)/sqrt(2)", lambda z: (z[0] + z[1]) / math.sqrt(2)),
+    ("0.6*z1 + 0.8*z2", lambda z: 0.6 * z[0] + 0.8 * z[1]),
+    ("-z3", lambda z: -z[2]),
+    ("2*z1", lambda z: 2 * z[0]),
+    ("1 + z4", lambda z: 1 + z[3]),
+    ("z1/3 - sqrt(5)*z5 + 2/7", lambda z: z[0] / 3 - math.sqrt(5) * z[4] + 2 / 7),
+    ("He1(z2) - (z1*z3 - z3*z1)", lambda z: z[1]),
+]
+
+
+@pytest.mark.parametrize(("text", "form"), FORMS, ids=[text for text, _ in FORMS])
+@pytest.mark.parametrize("degree", [0, 1, 2, 3, 4, 7, 12])
+def test_a_hermite_polynomial_of_a_linear_form_is_that_polynomial_at_the_form(text, form, degree):
+    for name, size in (("He", 1.0), ("h", math.sqrt(math.factorial(degree)))):
+        polynomial = parse_polynomial(f"{name}{degree}({text}) + z1", DIM)
+        for z in POINTS:
+            expected = hermite_at(degree, form(z)) / size + z[0]
+            powers = sum(abs(float(c)) * math.prod(abs(z[v - 1]) ** e for v, e in i) for i, c in polynomial.items())
+            assert value(polynomial, z) == pytest.approx(expected, rel=1e-10, abs=1e-13 * powers)
+
+
+def test_a_form_that_cancels_to_a_variable_is_as_exact_as_the_variable():
+    assert parse_polynomial("He6(z1 + z2 - z2)", DIM) == parse_polynomial("He6(z1)", DIM)
+    assert parse_polynomial("He5((z1 + z2)/sqrt(2))*sqrt(2)", DIM) == parse_polynomial(
+        "He5(z2/sqrt(2) + z1*sqrt(1/2))*2/sqrt(2)", DIM
+    )
+    assert parse_polynomial(
+        "He3(0.6*z1 + 0.8*z2) - (0.6*z1 + 0.8*z2)^3 + 3*(0.6*z1 + 0.8*z2) + z1", DIM
+    ) == parse_polynomial("z1", DIM)
+
+
+def test_links_are_known_by_the_names_that_they_have_elsewhere():
+    assert set(LINK_NAMES) == set(NAMED_LINKS)
+
+
 def random_text(rng, depth=0):
     if depth == 4 or rng.random() < 0.25:
         return rng.choice(["z1", "z2", "3", "0.5", "z3", "7"])
@@ -109,7 +151,7 @@ def test_cancellation_leaves_nothing_behind():
 
 BAD = [
     ("__import__('os')", 1, "'__import__' is not known"),
-    ("He2(z1", 7, "expected ')', found the end of the text"),
+    ("He2(z1", 7, "expected ')' or an operator, found the end of the text"),
     ("z9", 1, "it uses z9 but d = 5: variables z1 to z5 are accepted"),
     ("z1 + He2(z6)", 10, "it uses z6 but d = 5"),
     ("z999999999999999999999", 1, "d = 5"),
@@ -139,9 +181,18 @@ BAD = [
     ("He(z1)", 1, "expected a degree, as in He2(z1)"),
     ("h(z1)", 1, "expected a degree, as in h2(z1)"),
     ("He2", 4, "expected '('"),
-    ("He2()", 5, "expected a variable such as z1"),
-    ("He2(2)", 5, "expected a variable such as z1"),
-    ("He2(z1+z2)", 7, "expected ')', found '+'"),
+    ("He2()", 5, "expected a number, a variable such as z1"),
+    ("He2(2)", 5, "He2 takes a linear form such as z1 or (z1 + z2)/sqrt(2), not a constant"),
+    ("h3(z1 - z1)", 4, "h3 takes a linear form such as z1 or (z1 + z2)/sqrt(2), not a constant"),
+    ("z3 + He2(z1*z2)", 10, "not a polynomial of degree 2"),
+    ("h2(He3(z1) + z2)", 4, "not a polynomial of degree 3"),
+    ("He2(z1,z2)", 7, "expected ')' or an operator, found ','"),
+    ("He2(z1 + z6)", 10, "it uses z6 but d = 5"),
+    ("h2(" * 50 + "z1" + ")" * 50, 123, "nested more than 40 deep"),
+    ("He13(z1+z2)", 1, "the degree is 13: at most 12"),
+    ("relu(z1)", 1, 'relu is a link, no polynomial: single_index("relu", 5) makes a task of it'),
+    ("z1 + sin(z2)", 6, 'sin is a link, no polynomial: single_index("sin", 5)'),
+    ("relu*z1", 1, "'relu' is not known"),
     ("He13(z1)", 1, "the degree is 13: at most 12"),
     ("z1^13", 3, "the degree is 13: at most 12"),
     ("z1^7*z2^6", 5, "the degree is 13: at most 12"),
@@ -163,7 +214,7 @@ BAD = [
     ("z1, z2", 3, "found ','"),
     ("z1; z2", 3, "found ';'"),
     ("z1 = 2", 4, "found '='"),
-    ("exp(z1)", 1, "'exp' is not known"),
+    ("log(z1)", 1, "'log' is not known"),
     ("x1", 1, "'x1' is not known"),
     ("Z1", 1, "'Z1' is not known"),
     ("z1.real", 3, "found '.'"),
@@ -197,8 +248,9 @@ def test_anything_else_is_refused_with_its_position(text, position, phrase):
 
 def test_an_expansion_that_would_take_too_long_is_refused():
     everything = "+".join(f"z{i}" for i in range(1, 41))
-    with pytest.raises(TargetError, match="products of terms"):
-        parse_polynomial(f"({everything})^8", 40)
+    for text in (f"({everything})^8", f"h8({everything})"):
+        with pytest.raises(TargetError, match="products of terms"):
+            parse_polynomial(text, 40)
 
 
 def test_in_one_dimension_one_variable_is_accepted():

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -40,6 +41,13 @@ FACTS = [
     ("z2 + He3(z2)*He2(z5)", 5, 2, 0, 1, 2),
     ("z1*z2 + sqrt(2)*He2(z1)/2 + He2(z2)/sqrt(8)", 2, 1, 1, 2, 2),
     ("z1*z2 + z2*z3 + z3*z4 + z4*z1", 2, 2, 2, 2, 2),
+    ("h4((z1 + z2)/sqrt(2))", 4, 1, 0, 4, 4),  # one direction, no part of a lower degree
+    ("He3(0.6*z1 + 0.8*z2)", 3, 1, 0, 3, 3),
+    ("He4((z1 + z2)/2)", 4, 1, 1, 2, 2),  # length 1/sqrt(2): He4(l) = He4(u)/4 - 3 He2(u)/2 + 3/4, u of unit length
+    ("He3(z1 + z2)", 3, 1, 0, 1, 1),  # length sqrt(2): sqrt(8) He3(u) + sqrt(18) u
+    ("h2((z1 + z2)/sqrt(2)) + h3((z1 - z2)/sqrt(2))", 3, 2, 1, 2, 2),
+    ("h2((z1 + z2)/sqrt(2)) - h2((z1 - z2)/sqrt(2))", 2, 2, 2, 2, 2),  # sqrt(2) z1 z2
+    ("h2(z1 + 1)", 2, 1, 1, 1, 1),
 ]
 
 
@@ -101,6 +109,50 @@ def test_a_tiny_second_degree_part_is_not_taken_for_zero():
     target = parse_target("He3(z1) + He2(z1)/10^25", DIM)
     assert target.hessian_rank() == 1 and target.information_exponent() == 2
     assert parse_target("He3(z1) + 0.1*He2(z1) + 0.2*He2(z1) - 0.3*He2(z1)", DIM).information_exponent() == 3
+
+
+def frame_with(v):
+    """Return an orthogonal matrix whose first column is the unit vector v."""
+    v = torch.tensor(v, dtype=torch.float64)
+    Q = torch.linalg.qr(torch.column_stack([v, torch.eye(len(v), dtype=v.dtype)]))[0]
+    return Q * torch.where(torch.arange(len(v)) == 0, torch.sign(Q[:, 0] @ v), 1.0)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize(
+    ("form", "v"), [("(z1 + z2)/sqrt(2)", [0.5**0.5, 0.5**0.5]), ("0.48*z1 - 0.64*z2 + 0.6*z3", [0.48, -0.64, 0.6])]
+)
+def test_a_form_of_unit_length_is_the_variable_of_a_turned_frame(form, v, k):
+    """He_k(<v, z>) is He_k of the first coordinate where v is the first direction: all invariants, and C_k = k! v^k."""
+    target = parse_target(f"He{k}({form})", DIM, seed=3)
+    turned = parse_target(f"He{k}(z1)", DIM, directions=target.frame @ frame_with(v))
+    X = gaussian(50, DIM, generator_for(4))
+    torch.testing.assert_close(target(X), turned(X), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(target.expected_hessian(), turned.expected_hessian(), rtol=0, atol=ROUNDING)
+    torch.testing.assert_close(target.energy_by_degree(), turned.energy_by_degree(), rtol=1e-12, atol=0)
+    assert target.energy_by_degree().tolist() == [0.0] * k + [pytest.approx(math.factorial(k), rel=1e-12)]
+    facts = [(t.degree, t.rank, t.hessian_rank(), t.information_exponent(), t.leap()) for t in (target, turned)]
+    assert facts[0] == facts[1]
+    overlap = (target.directions.T @ turned.directions).abs()
+    assert float(overlap) == pytest.approx(1, abs=ROUNDING)
+    tensor = torch.tensor(math.factorial(k), dtype=torch.float64)
+    for _ in range(k):
+        tensor = tensor[..., None] * torch.tensor(v, dtype=torch.float64)
+    torch.testing.assert_close(target.tensor(k), tensor, rtol=1e-12, atol=ROUNDING)
+
+
+@pytest.mark.parametrize(("length", "k"), [("2", 2), ("0.5", 4), ("sqrt(3)", 5), ("1/3", 6)])
+def test_a_form_of_another_length_has_the_energies_of_quadrature(length, k):
+    size = {"2": 2.0, "0.5": 0.5, "sqrt(3)": 3**0.5, "1/3": 1 / 3}[length]
+    z, weights = np.polynomial.hermite_e.hermegauss(40)
+    weights = weights / weights.sum()
+    values = np.polynomial.hermite_e.hermeval(size * z, [0] * k + [1])
+    by_hand = [
+        (weights @ (values * np.polynomial.hermite_e.hermeval(z, [0] * j + [1]))) ** 2 / math.factorial(j)
+        for j in range(k + 1)
+    ]
+    energies = parse_target(f"He{k}({length}*(0.6*z1 - 0.8*z2))", DIM).energy_by_degree()
+    assert energies.tolist() == pytest.approx(by_hand, rel=1e-9, abs=1e-9 * max(by_hand))
 
 
 @pytest.mark.parametrize("angle", [0.3, 1.1])

@@ -19,13 +19,15 @@ class SingleIndex:
     Attributes:
         link: a function of one variable.
         directions: u, a unit vector as a column, float64 (d, 1).
-        second_moment: E f^2 under standard Gaussian inputs.
+        mean: E f under standard Gaussian inputs.
+        variance: Var f under standard Gaussian inputs.
         scale: factor in front of the link.
     """
 
     link: Link
     directions: torch.Tensor
-    second_moment: float
+    mean: float
+    variance: float
     scale: float = 1.0
 
     @property
@@ -40,7 +42,8 @@ class SingleIndex:
 
     def normalised(self) -> "SingleIndex":
         """Return the task divided by sqrt(E f^2)."""
-        return replace(self, scale=self.scale / self.second_moment**0.5, second_moment=1.0)
+        size = (self.mean**2 + self.variance) ** 0.5
+        return replace(self, scale=self.scale / size, mean=self.mean / size, variance=self.variance / size**2)
 
 
 def single_index(link: AnyLink, dim: int, seed: int = 0, breakpoints: Sequence[float] = ()) -> SingleIndex:
@@ -58,8 +61,8 @@ def single_index(link: AnyLink, dim: int, seed: int = 0, breakpoints: Sequence[f
 
     Chapter: hermite_calculus.
 
-    >>> round(single_index("relu", 10).second_moment, 6)
-    0.5
+    >>> round(single_index("relu", 10).variance, 6)  # 1/2 - 1/(2 pi)
+    0.340845
     """
     if isinstance(link, Target):
         raise BadParameter(f"target {link.text!r} is a task already, with directions of its own: use it as it is.")
@@ -71,4 +74,4 @@ def single_index(link: AnyLink, dim: int, seed: int = 0, breakpoints: Sequence[f
         raise BadParameter(f"link {given.name} is not a polynomial in z1 alone: write it so, or use parse_target.")
     mean, variance = mean_and_variance(given)
     directions = drawn_directions(whole_number("d", dim), 1, whole_number("seed", seed, least=0))
-    return SingleIndex(given, directions, mean**2 + variance)
+    return SingleIndex(given, directions, mean, variance)

@@ -15,15 +15,15 @@ class BallIndicator:
     Attributes:
         dim: dimension d of the inputs, at least 2.
         radius: of the ball, above 0.
-        law: a key of ``RADIAL_LAWS``, under which the second moment is taken.
+        law: a key of ``RADIAL_LAWS``, under which the variance is taken.
 
     Raises:
         BadParameter: if an argument is out of range.
 
     Source: the target of Safran and Lee (2022). Chapter: targets_and_inputs.
 
-    >>> round(BallIndicator(8, 2**0.5, "two spheres").second_moment, 6)
-    0.5
+    >>> round(BallIndicator(8, 2**0.5, "two spheres").variance, 6)
+    0.25
     """
 
     dim: int
@@ -41,10 +41,11 @@ class BallIndicator:
         return None
 
     @property
-    def second_moment(self) -> float:
-        """E f^2, the chance of the ball."""
+    def variance(self) -> float:
+        """Var f, the chance of the ball times that of its complement."""
         radius = torch.tensor([self.radius], dtype=torch.float64, device="cpu")
-        return 1 - float(radius_above(self.law, radius, self.dim))
+        outside = float(radius_above(self.law, radius, self.dim))
+        return outside * (1 - outside)
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
         """Return the values at the rows of X, of shape (n,), dtype and device of X."""

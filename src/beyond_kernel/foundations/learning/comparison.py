@@ -2,9 +2,12 @@
 
 import functools
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import xarray
+from scipy import stats
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.learning.learners import Learner, label_of
@@ -19,7 +22,7 @@ def compare_learners(
     largest: Mapping[str, int] | None = None,
     **options: Any,
 ) -> xarray.Dataset:
-    """Return the excess risk of learners on problems of a polynomial target, with the dimension ``learner`` in front.
+    """Return the risk of learners on problems of a polynomial target, with the dimension ``learner`` in front.
 
     Each learner is a sweep of its own, so that none is run again because another one changed or came.
 
@@ -55,6 +58,61 @@ def compare_learners(
         raise BadParameter(f"largest = {limits} leaves no n of {list(grid['n'])} for any learner.")
     names = xarray.DataArray(labels, dims="learner", name="learner")
     return _joined(runs, names, list(grid["n"]))
+
+
+@dataclass(frozen=True)
+class PairedRatio:
+    """How many times the risk of one learner is that of another at the same seeds.
+
+    Attributes:
+        value: geometric mean over seeds of the ratio.
+        low: lower end of its 95 % interval, NaN for a single seed.
+        high: upper end.
+        ratios: one a seed.
+    """
+
+    value: float
+    low: float
+    high: float
+    ratios: tuple[float, ...]
+
+    def __str__(self) -> str:
+        if np.isnan(self.low):
+            return f"{self.value:.2f} (one seed)"
+        return f"{self.value:.2f} (95 % interval {self.low:.2f} to {self.high:.2f}, {len(self.ratios)} seeds)"
+
+
+def paired_ratio(risks: xarray.DataArray, first: str, second: str) -> PairedRatio:
+    """Compare two learners at the same seeds: what the draw of a problem does to both drops out of their ratio.
+
+    The interval is Student's, for the mean logarithm of the ratio.
+
+    Args:
+        risks: above 0, with the dimensions ``learner`` and ``seed`` alone.
+        first: label of the numerator.
+        second: label of the denominator.
+
+    Raises:
+        BadParameter: if a dimension or a label is missing, or a risk of the two is not above 0 (or was not run).
+
+    Chapters: one_step, frozen_representation.
+
+    >>> seeds = {"learner": ["a", "b"], "seed": [0, 1]}
+    >>> str(paired_ratio(xarray.DataArray([[2.0, 8.0], [1.0, 1.0]], seeds), "a", "b"))
+    '4.00 (95 % interval 0.00 to 26754.47, 2 seeds)'
+    """
+    if set(risks.dims) != {"learner", "seed"}:
+        raise BadParameter(f"risks has the dimensions {', '.join(map(str, risks.dims))}: learner and seed are wanted.")
+    known = [str(label) for label in risks.learner.values]
+    if missing := [label for label in (first, second) if label not in known]:
+        raise BadParameter(f"risks has no learner {missing[0]!r}: it has {', '.join(known)}.")
+    upper, lower = (np.asarray(risks.sel(learner=label), dtype=float) for label in (first, second))
+    if not (np.concatenate([upper, lower]) > 0).all():
+        raise BadParameter(f"risks of {first!r} and {second!r} must all be above 0: one is not, or was not run.")
+    logs = np.log(upper / lower)
+    half = stats.sem(logs) * stats.t.ppf(0.975, len(logs) - 1) if len(logs) > 1 else np.nan
+    ends = (float(np.exp(logs.mean() + shift)) for shift in (0.0, -half, half))
+    return PairedRatio(*ends, ratios=tuple(np.exp(logs).tolist()))
 
 
 def _joined(runs: list[xarray.Dataset | None], names: xarray.DataArray, sizes: list) -> xarray.Dataset:

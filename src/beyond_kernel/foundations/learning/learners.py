@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from beyond_kernel.checks import BadParameter
-from beyond_kernel.foundations.learning.measures import Estimate, excess_risk
+from beyond_kernel.foundations.learning.measures import Estimate, risk
 from beyond_kernel.foundations.learning.samples import Problem
 
 Predictor = Callable[[torch.Tensor], torch.Tensor]
@@ -60,13 +60,13 @@ def label_of(learner: Learner) -> str:
 
 
 def risk_of(learner: Learner, problem: Problem, generator: torch.Generator) -> Estimate:
-    """Train a learner on a problem and return its excess risk on the test points.
+    """Train a learner on a problem and return its risk E (f - f*)^2 / Var f* on the test points.
 
-    Where nobody knows the truth, it is the mean squared error on the labels, their noise included.
+    Where nobody knows the truth, the labels stand for f*, their noise included.
 
     Args:
         learner: what is trained.
-        problem: train, validation and test samples.
+        problem: training and test samples.
         generator: source of whatever the learner draws.
 
     Raises:
@@ -86,12 +86,15 @@ def risk_of(learner: Learner, problem: Problem, generator: torch.Generator) -> E
     predictor = learner(problem, generator)
     if not callable(predictor):
         raise TypeError(f"learner {label_of(learner)!r} returned {predictor!r:.60}: it must return a predictor.")
-    return excess_risk(_checked(label_of(learner), predictor(problem.test.X), problem), problem.test.reference)
+    prediction = _checked(label_of(learner), predictor(problem.test.X), problem)
+    return risk(prediction, problem.test.reference, problem.variance)
 
 
 def _checked(label: str, prediction: Any, problem: Problem) -> torch.Tensor:
     if not isinstance(prediction, torch.Tensor):
         raise TypeError(f"the predictor of {label!r} returned {type(prediction).__name__}: it must return a tensor.")
+    if not bool(torch.isfinite(prediction).all()):
+        raise BadParameter(f"the predictor of {label!r} returned entries that are not finite.")
     if prediction.shape != problem.test.y.shape:
         shape, wanted = tuple(prediction.shape), tuple(problem.test.y.shape)
         raise BadParameter(f"the predictor of {label!r} returned shape {shape}: it must return shape {wanted}.")

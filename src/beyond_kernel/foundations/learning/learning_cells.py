@@ -17,13 +17,12 @@ def learner_risk_cell(
     noise: float,
     *,
     law: Law = "gaussian",
-    n_validation: int = 2000,
-    n_test: int = 4000,
+    n_test: int = 10_000,
     precision: str = "float64",
     device: str = "cpu",
     seed: int,
 ) -> dict[str, float]:
-    """Train one learner on n samples of a polynomial target and return its excess risk.
+    """Train one learner on n samples of a polynomial target and return its risk.
 
     All learners see the same problem. What a learner draws comes from a stream named after its label.
 
@@ -31,10 +30,9 @@ def learner_risk_cell(
         learner: a function of a problem and a generator, options set; see ``learners``.
         target: text of the target, scaled to E f^2 = 1 under Gaussian inputs.
         d: input dimension.
-        n: training samples.
+        n: training samples; every label that the learner sees is one of them.
         noise: standard deviation of the label noise.
         law: of the inputs.
-        n_validation: points on which penalties are chosen.
         n_test: points on which the risk is measured.
         precision: "float64" or "float32".
         device: where everything lies.
@@ -50,6 +48,6 @@ def learner_risk_cell(
     """
     truth = parse_target(target, d, seed).normalised()
     dtype = getattr(torch, one_of("precision", precision, ("float64", "float32")))
-    problem = draw_problem(truth, n, noise, seed, law, n_validation, n_test, dtype, device)
+    problem = draw_problem(truth, n, noise, seed, law, n_test, dtype, device)
     estimate = risk_of(learner, problem, generator_for(seed, label_of(learner)))
     return {"risk": estimate.value, "standard_error": estimate.standard_error}

@@ -17,22 +17,26 @@ class Estimate:
     standard_error: float
 
 
-def excess_risk(prediction: torch.Tensor, truth: torch.Tensor) -> Estimate:
-    """Estimate E (f(x) - f*(x))^2 from noise-free values at fresh points, with its standard error.
+def risk(prediction: torch.Tensor, truth: torch.Tensor, variance: float) -> Estimate:
+    """Estimate the risk E (f(x) - f*(x))^2 / Var f* from noise-free values at fresh points, with its standard error.
+
+    It is 0 for f = f* and 1 for the best constant, whatever the units of the labels.
 
     Args:
         prediction: f at the test points, of shape (n,).
         truth: f* at the same points, without label noise, of shape (n,).
+        variance: Var f*, above 0, exact where it is known.
 
     Raises:
-        BadParameter: if shapes differ, or fewer than two points are given.
+        BadParameter: if shapes differ, fewer than two points are given, or the variance is not above 0.
 
-    >>> excess_risk(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 2.0])).value
-    0.5
+    >>> risk(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 2.0]), variance=2.0).value
+    0.25
     """
     squares = (prediction - vector("truth", truth, len(vector("prediction", prediction)))).square()
     if len(squares) < 2:
         raise BadParameter("prediction has 1 entry: a standard error needs at least two test points.")
+    squares = squares / real_number("variance", variance, above=0)
     return Estimate(float(squares.mean()), float(squares.std() / len(squares) ** 0.5))
 
 

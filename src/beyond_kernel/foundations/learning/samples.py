@@ -1,4 +1,4 @@
-"""Labelled samples of a task, and the three of them that every comparison needs: train, validation, test."""
+"""Labelled samples of a task, and the two of them that every comparison needs: train and test."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,16 +35,23 @@ class Sample:
 
 @dataclass(frozen=True)
 class Problem:
-    """Three independent samples: the penalty is chosen on ``validation`` and the risk is read from ``test``.
+    """Two independent samples: all labels that a learner sees are in ``train``, and the risk is read from ``test``.
 
-    ``task`` is what they were drawn from, None where nobody knows. A learner looks at train and validation; only an
-    oracle looks at the task.
+    ``task`` is what they were drawn from, None where nobody knows, and ``law`` the law of its inputs, None for the one
+    that the task is made for. A learner looks at train alone; only an oracle looks at the task.
     """
 
     train: Sample
-    validation: Sample
     test: Sample
     task: Task | None = None
+    law: Law | None = None
+
+    @property
+    def variance(self) -> float:
+        """Var f*, the unit of every risk, exact under the law that the task is made for, else of the test points."""
+        if self.task is None or (self.law is not None and self.law != law_of(self.task)):
+            return float(self.test.reference.var(correction=0))
+        return self.task.variance
 
 
 def draw_sample(
@@ -202,22 +209,21 @@ def draw_problem(
     noise: float,
     seed: int,
     law: Law | None = None,
-    n_validation: int = 2000,
-    n_test: int = 4000,
+    n_test: int = 10_000,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
 ) -> Problem:
-    """Draw train, validation and test samples from three independent streams of one seed.
+    """Draw a training and a test sample from two independent streams of one seed.
+
+    The test sample depends on seed and d alone: all learners at all sample sizes are scored on the same points.
 
     Args:
-        task: f*; the points of a pair of arrays fall into three disjoint parts, test and validation the same for all n.
-        n: number of training points.
-        noise: standard deviation of the label noise that is added, in training and validation labels; 0 for a pair of
-            arrays, whose labels have theirs already.
-        seed: the streams depend on it, on n and on d alone.
+        task: f*; the points of a pair of arrays fall into two disjoint parts.
+        n: number of training points; every label that a learner sees is one of them.
+        noise: standard deviation of the label noise that is added; 0 for a pair of arrays, whose labels have theirs.
+        seed: of both streams.
         law: of the inputs, by name or as a sampler; where it is left out, the task's own, or Gaussian.
-        n_validation: points on which penalties are chosen.
-        n_test: points on which risks are measured.
+        n_test: points on which risks are measured; a polynomial has heavy tails, so thousands.
         dtype: a floating-point dtype.
         device: where the samples are to lie.
 
@@ -227,21 +233,17 @@ def draw_problem(
     Chapter: one_step.
 
     >>> from beyond_kernel.foundations.targets.target import parse_target
-    >>> problem = draw_problem(parse_target("z1*z2", 5), n=50, noise=0.1, seed=0, n_validation=20, n_test=30)
-    >>> len(problem.train), len(problem.validation), len(problem.test)
-    (50, 20, 30)
+    >>> problem = draw_problem(parse_target("z1*z2", 5), n=50, noise=0.1, seed=0, n_test=30)
+    >>> len(problem.train), len(problem.test)
+    (50, 30)
     """
-    sizes = {"train": n, "validation": n_validation, "test": n_test}
     if isinstance(check_task(task), ArrayTask):
-        generator = generator_for(seed, "rows")
-        noises = [0.0, noise, noise]  # the labels of the test points are what predictions are held against
-        test, validation, train = _rows(task, [n_test, n_validation, n], noises, generator)
-        return Problem(train, validation, test, task)
-    samples = {
-        role: draw_sample(task, size, noise, generator_for(seed, role, n, task.dim), law, dtype, device)
-        for role, size in sizes.items()
-    }
-    return Problem(**samples, task=task)
+        # the labels of the test points are what predictions are held against: no noise is added to them
+        test, train = _rows(task, [n_test, n], [0.0, noise], generator_for(seed, "rows"))
+        return Problem(train, test, task)
+    train = draw_sample(task, n, noise, generator_for(seed, "train", n, task.dim), law, dtype, device)
+    test = draw_sample(task, n_test, noise, generator_for(seed, "test", task.dim), law, dtype, device)
+    return Problem(train, test, task, law)
 
 
 def _rows(task: ArrayTask, sizes: list[int], noises: list[float], generator: torch.Generator) -> list[Sample]:
@@ -249,8 +251,8 @@ def _rows(task: ArrayTask, sizes: list[int], noises: list[float], generator: tor
     wanted = sum(whole_number("n", size) for size in sizes)
     if wanted > len(task.y):
         raise BadParameter(
-            f"{' + '.join(map(str, sizes))} points are asked for, and the arrays hold {len(task.y)}: give a smaller n, "
-            "n_validation or n_test."
+            f"{' + '.join(map(str, sizes))} points are asked for, and the arrays hold {len(task.y)}: give a smaller n "
+            "or n_test."
         )
     order = torch.randperm(len(task.y), generator=generator, device=generator.device)
     parts = [rows.to(task.X.device) for rows in order[:wanted].split(sizes)]

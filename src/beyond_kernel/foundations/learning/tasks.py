@@ -16,7 +16,7 @@ class Task(Protocol):
     Attributes:
         dim: dimension d of the inputs.
         directions: orthonormal basis of the relevant subspace, of shape (d, r); None where there is none.
-        second_moment: E f^2 under the inputs that the task is made for.
+        variance: Var f, under the inputs that the task is made for.
     """
 
     dim: int
@@ -25,7 +25,7 @@ class Task(Protocol):
     def directions(self) -> torch.Tensor | None: ...
 
     @property
-    def second_moment(self) -> float: ...
+    def variance(self) -> float: ...
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
         """Return the values at the rows of X, of shape (n,), dtype and device of X."""
@@ -60,9 +60,9 @@ class ArrayTask:
         return None
 
     @property
-    def second_moment(self) -> float:
-        """Mean square of the labels, their noise included."""
-        return float(self.y.square().mean())
+    def variance(self) -> float:
+        """Variance of the labels, their noise included."""
+        return float(self.y.var(correction=0))
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
         """Refuse: values are known at the given points only."""
@@ -97,10 +97,10 @@ def check_task(task: Any) -> Task:
     Raises:
         TypeError: otherwise, with what is missing.
     """
-    wanted = ("dim", "directions", "second_moment", "__call__")
+    wanted = ("dim", "directions", "variance", "__call__")
     if missing := [name for name in wanted if not hasattr(task, name)]:
         raise TypeError(
-            f"task {task!r:.60} has no {', '.join(missing)}: a task has dim, directions (or None), second_moment, "
+            f"task {task!r:.60} has no {', '.join(missing)}: a task has dim, directions (or None), variance, "
             "and values at X when it is called; parse_target makes one of a text, task_from_arrays of a pair of arrays."
         )
     return task

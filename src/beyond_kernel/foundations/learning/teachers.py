@@ -18,12 +18,12 @@ class TeacherNetwork:
     Attributes:
         network: its neurons.
         mean: what is taken off.
-        second_moment: E f^2 under standard Gaussian inputs.
+        variance: Var f under standard Gaussian inputs.
     """
 
     network: TwoLayerNetwork
     mean: float
-    second_moment: float
+    variance: float
 
     @property
     def dim(self) -> int:
@@ -58,7 +58,7 @@ def relu_teacher(neurons: int, d: int, seed: int) -> TeacherNetwork:
 
     Source: Cho and Saul 2009 for the second moments. Chapter: lazy_training.
 
-    >>> relu_teacher(3, 10, seed=0).second_moment
+    >>> relu_teacher(3, 10, seed=0).variance
     1.0
     """
     drawn = gaussian(whole_number("neurons", neurons), whole_number("d", d, least=2), generator_for(seed, "teacher"))

@@ -7,8 +7,12 @@ The rules::
     signed   =  { "+" | "-" } power
     power    =  atom [ ("^" | "**") whole number ]
     atom     =  number | variable | hermite | "sqrt" "(" sum ")" | "(" sum ")"
-    hermite  =  ("He" | "h") degree "(" variable ")"
+    hermite  =  ("He" | "h") degree "(" linear form ")"
     variable =  "z1" | "z2" | ...
+
+A linear form is a sum of degree one, such as z1, (z1 + z2)/sqrt(2) or 0.6*z1 + 0.8*z2 - 1. He_k(l) is the polynomial
+He_k evaluated at l, whatever the length of l. Only where l has no constant term and the squares of its coefficients add
+up to 1 is h_k(l) of mean square one, and He_k(l) without parts of lower degree.
 """
 
 import math
@@ -17,7 +21,15 @@ from fractions import Fraction
 
 from beyond_kernel.foundations.targets.algebra import Polynomial, add, hermite_as_powers, multiply, total_degree
 from beyond_kernel.foundations.targets.surds import LARGEST_RADICAND, Surd
-from beyond_kernel.foundations.targets.tokens import OPERAND, TargetError, Token, quoted, tokens
+from beyond_kernel.foundations.targets.tokens import (
+    LINK_NAMES,
+    OPERAND,
+    WHERE_LINKS_GO,
+    TargetError,
+    Token,
+    quoted,
+    tokens,
+)
 
 MOST_CHARACTERS = 4000
 MOST_DEGREE = 12
@@ -33,7 +45,9 @@ def parse_polynomial(text: str, dim: int) -> Polynomial:
 
     Accepted are sums, differences, products, division by constants, whole powers (``^`` or ``**``),
     parentheses, whole numbers and decimals (exact: 0.1 is 1/10), ``sqrt`` of a rational constant, variables
-    z1, z2, ..., ``He3(z2)`` (probabilists' Hermite polynomial) and ``h3(z2)`` = He3(z2)/sqrt(6).
+    z1, z2, ..., ``He3(z2)`` (probabilists' Hermite polynomial) and ``h3(z2)`` = He3(z2)/sqrt(6), both of a variable
+    or of a linear form: ``h4((z1 + z2)/sqrt(2))``. He3(l) is l^3 - 3*l for any l, also one that is not of unit length.
+    A link that is no polynomial has a task of its own: ``single_index("relu", d)``.
 
     Args:
         text: the target as text, of at most 4000 characters.
@@ -162,6 +176,9 @@ class _Parser:
         if token.text in ("He", "h", "z"):
             kind = "a variable such as z1" if token.text == "z" else f"a degree, as in {token.text}2(z1)"
             raise self._fault(f"{token.text!r} lacks its number: expected {kind}", token)
+        if self._peek().text == "(" and token.text in LINK_NAMES:
+            fault = f"{token.text} is a link, no polynomial: {WHERE_LINKS_GO.format(name=token.text, d=self.dim)}"
+            raise self._fault(fault, token)
         raise self._fault(f"{token.text[:30]!r} is not known: expected {OPERAND}", token)
 
     def _root(self) -> Polynomial:
@@ -183,16 +200,31 @@ class _Parser:
     def _hermite(self, token: Token, normalised: bool, digits: str) -> Polynomial:
         degree = int(digits) if len(digits) < 5 else MOST_CHARACTERS
         self._degree(degree, token)
-        self._expect("(")
-        inner = self._take()
-        if not re.fullmatch("z[0-9]+", inner.text):
-            raise self._fault(f"expected a variable such as z1, found {quoted(inner)}", inner)
-        polynomial = hermite_as_powers(degree, self._variable(inner))
-        self._expect(")")
+        polynomial = self._hermite_of(self._form(token), degree, token)
         if normalised:
             scale = Surd.root(math.factorial(degree)).inverse()
             polynomial = {index: value * scale for index, value in polynomial.items()}
         return polynomial
+
+    def _form(self, token: Token) -> Polynomial:
+        """Return the linear form in the parentheses behind the name of a Hermite polynomial."""
+        opening, first = self._expect("("), self._peek()
+        form = self._closed(opening)
+        if (degree := total_degree(form)) != 1:
+            found = f"a polynomial of degree {degree}" if degree else "a constant"
+            fault = f"{token.text[:20]} takes a linear form such as z1 or (z1 + z2)/sqrt(2), not {found}"
+            raise self._fault(fault, first)
+        return form
+
+    def _hermite_of(self, form: Polynomial, degree: int, token: Token) -> Polynomial:
+        """Return He_degree of a linear form: He_{k+1} = l He_k - k He_{k-1}."""
+        if len(form) == 1 and list(form.values()) == [Surd.rational(1)]:
+            return hermite_as_powers(degree, variable=next(iter(form))[0][0])
+        below, current = {(): Surd.rational(1)}, form
+        for k in range(1, degree):
+            step = {index: value * Surd.rational(-k) for index, value in below.items()}
+            below, current = current, add(self._multiplied(form, current, token), step)
+        return current if degree else below
 
     def _variable(self, token: Token) -> int:
         digits = token.text[1:]
@@ -259,10 +291,3 @@ class _Parser:
 
 def _negated(polynomial: Polynomial) -> Polynomial:
     return {index: -coefficient for index, coefficient in polynomial.items()}
-
-
-def _factorial(degree: int) -> int:
-    result = 1
-    for k in range(2, degree + 1):
-        result *= k
-    return result

@@ -6,6 +6,13 @@ from typing import NamedTuple
 from beyond_kernel.checks import BadParameter
 
 OPERAND = "a number, a variable such as z1, He2(z1), h2(z1), sqrt(2) or '('"
+LINK_NAMES = "relu abs sign step tanh erf sigmoid softplus gelu silu sin cos exp bump".split()
+"""Functions of one variable that have a name but are no polynomials, those of ``links.NAMED_LINKS``."""
+
+WHERE_LINKS_GO = (
+    'single_index("{name}", {d}) makes a task of it or of a function of yours, relu_teacher one of a network, '
+    "task_from_arrays one of values that you have"
+)
 _SHOWN = 90
 _TOKEN = re.compile(
     r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
