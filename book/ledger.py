@@ -11,9 +11,10 @@ from plan import BuildError
 
 MIME = "application/vnd.beyond-kernel.claims+json"
 WORDS = ("id", "statement", "source", "test", "tolerance", "why")
-FIELDS = (*WORDS, "predicted", "measured", "spread", "holds", "outside")
+FIELDS = (*WORDS, "predicted", "measured", "spread", "holds", "outside", "unmeasured")
 MARKER = "<!-- ledger -->"
 VERDICTS = {True: "✔ holds", False: "✘ does not hold", None: "◌ outside the range claimed"}
+UNMEASURED = "◌ could not be measured here"
 
 Claims = Mapping[str, list[dict[str, Any]]]
 """Claims by chapter ("part/idea")."""
@@ -56,8 +57,11 @@ def faults_of(claim: Mapping[str, Any], chapter: str, root: Path) -> list[str]:
         faults.append(f"the id must begin with {chapter.split('/')[-1]}/")
     if not (claim["holds"] is None or isinstance(claim["holds"], bool)):
         faults.append(f"holds is {claim['holds']!r}, not true, false or null")
-    if claim["holds"] is None and not claim["outside"]:
-        faults.append("holds is null, and `outside` gives no reason")
+    reasons = bool(claim["outside"]) + bool(claim["unmeasured"])
+    if claim["holds"] is None and reasons != 1:
+        faults.append("holds is null, and not exactly one of `outside` and `unmeasured` gives the reason")
+    if claim["holds"] is not None and claim["unmeasured"]:
+        faults.append("there is a verdict, and `unmeasured` says that there can be none")
     path, function = test_of(claim, chapter, root)
     if not defines(root / path, function):
         faults.append(f"there is no test {path}::{function}")
@@ -78,18 +82,29 @@ def defines(path: Path, function: str) -> bool:
 
 
 def count(claims: list[dict[str, Any]]) -> str:
-    """Return how many claims hold, fail or are not made, in words."""
-    holds = [claim["holds"] for claim in claims]
-    held, failed, outside = (sum(value is verdict for value in holds) for verdict in (True, False, None))
+    """Return how many claims hold, fail, are not made or could not be measured, in words."""
+    verdicts = [verdict(claim) for claim in claims]
+    held, failed, outside, unmeasured = (verdicts.count(word) for word in (*VERDICTS.values(), UNMEASURED))
     verbs = "holds" if held == 1 else "hold", "does" if failed == 1 else "do"
-    return f"{held} {verbs[0]}, {failed} {verbs[1]} not, {outside} outside the range claimed"
+    told = f"{held} {verbs[0]}, {failed} {verbs[1]} not, {outside} outside the range claimed"
+    return f"{told}, {unmeasured} could not be measured here" if unmeasured else told
+
+
+def verdict(claim: Mapping[str, Any]) -> str:
+    """Return the verdict of a claim with its sign: holds, fails, is not made here, or could not be measured here."""
+    return UNMEASURED if claim["unmeasured"] else VERDICTS[claim["holds"]]
+
+
+def reason(claim: Mapping[str, Any]) -> str:
+    """Return why a claim has no verdict; nothing where it has one."""
+    return claim["unmeasured"] or (claim["outside"] if claim["holds"] is None else "")
 
 
 def lines(claims: list[dict[str, Any]]) -> list[str]:
     """Return claims as lines for a terminal."""
     return [
-        f"  {VERDICTS[claim['holds']]}  {claim['id']}: {claim['statement']}"
-        f" [measured {number(claim['measured'])}, {claim['tolerance']}]"
+        f"  {verdict(claim)}{f' ({why})' if (why := reason(claim)) else ''}  {claim['id']}: {claim['statement']}"
+        f" [measured {number(claim['measured'])}, predicted {number(claim['predicted'])}, {claim['tolerance']}]"
         for claim in claims
     ]
 
@@ -127,10 +142,10 @@ def cells(claim: Mapping[str, Any], chapter: str) -> list[str]:
     path, function = test_of(claim, chapter)
     grounds = f"`{claim['id']}` · Source: {plain(claim['source'])} · Test: `{path}::{function}`"
     spread = f"\n\n[{plain(claim['spread'])}]{{.grounds}}" if claim["spread"] else ""
-    outside = f": {plain(claim['outside'])}" if claim["holds"] is None else ""
+    why = f": {plain(reason(claim))}" if reason(claim) else ""
     return [
         f"(claim-{claim['id'].replace('/', '-')})=\n{plain(claim['statement'])}\n\n[{grounds}]{{.grounds}}",
-        f"[{VERDICTS[claim['holds']]}]{{.verdict}}{outside}",
+        f"[{verdict(claim)}]{{.verdict}}{why}",
         f"{number(claim['measured'])}{spread}",
         f"{plain(claim['tolerance'])}\n\n[{plain(claim['why'])}]{{.grounds}}",
         number(claim["predicted"]),
@@ -138,8 +153,8 @@ def cells(claim: Mapping[str, Any], chapter: str) -> list[str]:
 
 
 def number(value: Any) -> str:
-    """Return a number to three digits, words as they are, nothing as a dash."""
-    if value is None or value == "":
+    """Return a number to three digits, words as they are, nothing and what is no number as a dash."""
+    if value in (None, "", "nan"):
         return "–"
     return plain(value) if isinstance(value, str) else f"{value:.3g}"
 

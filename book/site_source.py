@@ -11,6 +11,7 @@ from typing import Any
 
 import ledger
 import nbformat
+from parameter_table import folded, parameter_table
 from plan import BuildError, Run
 from runs import RECORD, clock, kernel_environment, tagged
 
@@ -46,8 +47,8 @@ def assemble(root: Path, runs: Sequence[Run]) -> ledger.Claims:
 def site_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return an executed chapter as the site shows it.
 
-    The cell in which papermill set the parameters is hidden, so that a downloaded copy still runs with them;
-    a sentence says what they were, and a note at the foot says how the page was made.
+    A table says what the parameters mean and what they were; their cell is folded, and the one in which papermill set
+    them is hidden, so that a downloaded copy still runs with them. A note at the foot says how the page was made.
     """
     made = notebook.metadata[RECORD]
     for key in ("papermill", RECORD):
@@ -57,9 +58,11 @@ def site_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.metadata.pop("papermill", None)
         if tagged(cell, "injected-parameters"):
             cell.metadata["tags"].append("remove-cell")
+        if tagged(cell, "parameters"):
+            shown = parameter_table(cell.source, dict(made["parameters"]), made["profile"])
+            cells.append(markdown("parameters-used", shown))
+            cell = folded(cell)
         cells.append(cell)
-    last = max(i for i, c in enumerate(cells) if tagged(c, "parameters") or tagged(c, "injected-parameters"))
-    cells.insert(last + 1, markdown("parameters-used", parameters_note(made)))
     cells.append(markdown("about-this-run", run_note(made)))
     notebook.cells = cells
     return notebook
@@ -78,12 +81,6 @@ def write_figures(notebook: nbformat.NotebookNode, folder: Path) -> None:
 def markdown(name: str, text: str) -> nbformat.NotebookNode:
     """Return a Markdown cell with an id of its own."""
     return nbformat.v4.new_markdown_cell(text, id=name)
-
-
-def parameters_note(made: Mapping[str, Any]) -> str:
-    """Return the sentence that says with which parameters the page was run."""
-    used = ", ".join(f"`{name} = {value!r}`" for name, value in made["parameters"])
-    return f"The run on this page ({made['profile']} profile) used {used}."
 
 
 def run_note(made: Mapping[str, Any]) -> str:

@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from beyond_kernel.checks import BadParameter, list_of, matrix, one_of, real_number, vector, whole_number
+from beyond_kernel.checks import BadParameter, floating, list_of, matrix, one_of, real_number, vector, whole_number
 
 
 def test_good_values_pass_unchanged():
@@ -54,6 +55,48 @@ def test_names_lists_and_tensors_refuse():
         matrix("X", [[1.0]])
     with pytest.raises(TypeError, match="torch.int64"):
         matrix("X", torch.ones(2, 2, dtype=torch.int64))
+
+
+WANTED = "it must be a floating-point torch tensor"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            np.ones((2, 2)),
+            "X is of type ndarray: " + WANTED + ", such as torch.as_tensor(X).",
+        ),
+        (
+            np.ones((2, 2), dtype=int),
+            "X is of type ndarray: " + WANTED + ", such as torch.as_tensor(X, dtype=torch.float64).",
+        ),
+        (
+            [[1.0]],
+            "X is of type list: " + WANTED + ", such as torch.as_tensor(X, dtype=torch.float64).",
+        ),
+        (
+            torch.ones(2, 2).bool(),
+            "X is of type torch.bool: " + WANTED + ", such as X.double().",
+        ),
+        (
+            torch.relu,
+            "X is of type builtin_function_or_method: " + WANTED + ", the values themselves and no function.",
+        ),
+        (None, "X is of type NoneType: " + WANTED + "."),
+        (3.0, "X is of type float: " + WANTED + "."),
+    ],
+    ids=["numpy", "numpy, whole numbers", "list", "truth values", "function", "nothing", "number"],
+)
+def test_what_is_no_tensor_is_told_how_to_become_one(given, sentence):
+    for check in (matrix, vector, floating):
+        with pytest.raises(TypeError) as caught:
+            check("X", given)
+        assert str(caught.value) == sentence
+    if "as_tensor" in sentence or "double()" in sentence:  # the remedy works
+        remedy = sentence.split("such as ")[1].removesuffix(".")
+        made = eval(remedy, {"X": given, "torch": torch})
+        assert matrix("X", made) is made
 
 
 def test_in_a_notebook_the_sentence_stands_alone():

@@ -21,10 +21,10 @@ from beyond_kernel.figure_style import (
 )
 
 LABELS = (
-    "one step; random features; random-feature kernel; tangent kernel; oracle; transferred; Gaussian kernel; "
-    "Laplace kernel; recursive features; trained network; quadratic model; joint model; joint model, regularised; "
-    "linear head; clipped head; norm stump; online SGD; smoothed SGD; reused batch; spectral method; network SGD; "
-    "fine-tuned; metric kernel"
+    "one step; one step, metric kernel; random features; random-feature kernel; tangent kernel; oracle; transferred; "
+    "Gaussian kernel; Laplace kernel; recursive features; trained network; quadratic model; joint model; "
+    "joint model, regularised; linear head; clipped head; norm stump; online SGD; smoothed SGD; reused batch; "
+    "spectral method; network SGD; fine-tuned"
 ).split("; ")
 KEPT = {
     "one step": ("#0072B2", "o"),

@@ -26,7 +26,7 @@ def data(names=("one step", "oracle")):
     return xarray.DataArray(values, coords, dims=("learner", "n", "seed"))
 
 
-def test_curves_draw_the_median_and_the_whole_range_in_the_learner_s_colour():
+def test_curves_draw_the_median_and_with_three_seeds_the_range_in_the_learner_s_colour():
     figure = curves(data(), "n", band="seed", line="learner", **WORDS, levels={"zero": 1.0}, log="xy")
     (axes,) = figure.axes
     first, second = axes.lines[:2]
@@ -37,6 +37,64 @@ def test_curves_draw_the_median_and_the_whole_range_in_the_learner_s_colour():
     assert band.min() == 1 and band.max() == 10
     assert axes.get_title(loc="left") == "T" and axes.get_xscale() == "log" and axes.get_yscale() == "log"
     assert axes.get_legend_handles_labels()[1] == ["one step", "oracle", "zero"]
+
+
+SIX = np.array([9.0, 0.0, 1.0, 2.0, 4.0, 8.0])  # sorted 0 1 2 4 8 9: quartiles at ranks 1.25 and 3.75, 1.25 and 7
+
+
+def edges(figure):
+    """Return, for each band of a figure, its lower and upper edge at each place, from left to right."""
+    for patch in figure.axes[0].collections:
+        corners = patch.get_paths()[0].vertices
+        heights = [corners[corners[:, 0] == place, 1] for place in np.unique(corners[:, 0])]
+        yield [(up.min(), up.max()) for up in heights]
+
+
+def repeated(*rows):
+    rows = np.array(rows, dtype=float)
+    return xarray.DataArray(rows, {"n": [10, 100], "seed": range(rows.shape[1])}, dims=("n", "seed"))
+
+
+@pytest.mark.parametrize("verb", [curves, scaling])
+@pytest.mark.parametrize(
+    ("rows", "band_of", "wanted"),
+    [
+        ((1 + SIX, 11 + SIX), None, [(2.25, 8), (12.25, 18)]),
+        ((1 + SIX, 11 + SIX), "range", [(1, 10), (11, 20)]),
+        ((1 + SIX[1:], 11 + SIX[1:]), None, [(2, 5), (12, 15)]),  # five: 0 1 2 4 8, the second and the fourth
+        ((1 + SIX[2:], 11 + SIX[2:]), None, [(2, 9), (12, 19)]),  # four: the range
+        ((1 + SIX[2:], 11 + SIX[2:]), "quartiles", [(2.75, 6), (12.75, 16)]),
+        ((np.r_[[np.nan] * 2, 1 + SIX[2:]], 11 + SIX), None, [(2, 9), (11, 20)]),  # four at one place: the range
+        ((1 + SIX, [np.nan] * 6), None, [(2.25, 8)]),  # nothing at the other place: no part of the line
+    ],
+)
+def test_bands_are_quartiles_from_five_values_on_and_else_the_range(verb, rows, band_of, wanted):
+    figure = verb(repeated(*rows), "n", band="seed", **WORDS, band_of=band_of)
+    assert list(edges(figure)) == [wanted]
+    medians = [np.median(row) for row in rows if not np.isnan(row).all() and not np.isnan(row).any()]
+    assert set(medians) <= set(figure.axes[0].lines[0].get_ydata())
+
+
+def test_each_line_has_the_band_of_its_own_values():
+    five = repeated(1 + SIX, 11 + SIX)
+    both = xarray.concat([five, five.where(five.seed < 4)], xarray.Variable("learner", ["one step", "oracle"]))
+    first, second = edges(curves(both, "n", band="seed", line="learner", **WORDS))
+    assert first == [(2.25, 8), (12.25, 18)] and second == [(1, 10), (11, 20)]
+
+
+def test_whiskers_are_the_edges_of_the_band():
+    def whiskers(**options):
+        (container,) = bars(repeated(1 + SIX, 11 + SIX), "n", band="seed", **WORDS, **options).axes[0].containers[1:]
+        return [tuple(segment[:, 1]) for segment in container.errorbar[2][0].get_segments()]
+
+    assert whiskers() == [(2.25, 8), (12.25, 18)]
+    assert whiskers(band_of="range") == [(1, 10), (11, 20)]
+
+
+def test_a_band_of_something_else_is_refused():
+    for verb in (curves, scaling, bars):
+        with pytest.raises(BadParameter, match="band_of = 'quartile' is not known: it must be one of quartiles, range"):
+            verb(repeated(SIX, SIX), "n", band="seed", **WORDS, band_of="quartile")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +155,17 @@ def test_neurons_draw_one_panel_a_name():
     assert figure.axes[0].collections[0].get_offsets().tolist() == [[0, 2], [1, 3]]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_the_title_of_several_panels_stands_clear_of_their_names(count):
+    tall = ([0, 1], [0, 9])  # panels as high as the figure lets them be, which is where a title comes nearest
+    figure = neurons({f"group {place}": tall for place in range(count)}, **(WORDS | {"title": "Tpg" * 15}))
+    figure.draw_without_rendering()
+    lowest = figure._suptitle.get_window_extent().y0
+    for axes in figure.axes:
+        gap = lowest - axes._left_title.get_window_extent().y1
+        assert gap >= 10 * figure.dpi / 72  # a line of the smaller of the two
+
+
 def test_lines_draw_the_values_without_marks():
     values = data().isel(seed=0, drop=True)
     axes = lines(values, "n", line="learner", **WORDS, levels={"zero": 0.0}).axes[0]
@@ -112,6 +181,20 @@ def test_predictions_lie_in_the_colour_of_their_curve():
     assert dashed.get_color().upper() == style_of("oracle").colour
     with pytest.raises(BadParameter, match="must be one of one step, oracle"):
         curves(data(), "n", band="seed", line="learner", **WORDS, predicted={"kernel": ([1], [1])})
+
+
+def test_theory_of_a_line_has_its_colour_and_other_theory_is_dark():
+    theory = {"oracle, theory": ([10, 1000], [7, 8]), "bound": ([10, 1000], [1, 1])}
+    words = {"line": "learner", "theory": theory, **WORDS}
+    for figure, first in (
+        (curves(data(), "n", band="seed", **words), 2),
+        (lines(data().isel(seed=0, drop=True), "n", **words), 2),
+    ):
+        axes = figure.axes[0]
+        continued, bound = axes.lines[first : first + 2]
+        assert continued.get_color().upper() == style_of("oracle").colour and bound.get_color() == "#333333"
+        assert list(continued.get_xdata()) == [10, 1000] and axes.get_xlim()[1] >= 1000
+        assert axes.get_legend_handles_labels()[1][-2:] == ["oracle, theory", "bound"]
 
 
 def test_spectrum_counts_ranks_from_one():

@@ -1,5 +1,5 @@
 // What is wider than its place can be scrolled; let the keyboard reach it, but only while it is too wide.
-const SCROLLING = 'mjx-container[display="true"], div.math, .pst-scrollable-table-container, pre';
+const SCROLLING = 'mjx-container[display="true"], div.math, .pst-scrollable-table-container, .results, pre';
 window.addEventListener("load", async () => {
   await window.MathJax?.startup?.promise;
   const boxes = [...document.querySelectorAll(SCROLLING)];

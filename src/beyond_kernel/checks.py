@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 
@@ -80,7 +81,7 @@ def matrix(name: str, tensor: Any, columns: int | None = None) -> torch.Tensor:
         TypeError: if it is no floating-point tensor.
         BadParameter: if its shape or its entries are not as asked.
     """
-    _floating(name, tensor)
+    floating(name, tensor)
     wanted = f"(n, {columns})" if columns is not None else "(n, d)"
     if tensor.ndim != 2 or 0 in tensor.shape or (columns is not None and tensor.shape[1] != columns):
         raise BadParameter(f"{name} has shape {tuple(tensor.shape)}: it must have shape {wanted}, non-empty.")
@@ -94,7 +95,7 @@ def vector(name: str, tensor: Any, length: int | None = None) -> torch.Tensor:
         TypeError: if it is no floating-point tensor.
         BadParameter: if its shape or its entries are not as asked.
     """
-    _floating(name, tensor)
+    floating(name, tensor)
     if tensor.ndim != 1 or len(tensor) == 0 or (length is not None and len(tensor) != length):
         wanted = "(n,)" if length is None else f"({length},)"
         raise BadParameter(f"{name} has shape {tuple(tensor.shape)}: it must have shape {wanted}, non-empty.")
@@ -115,10 +116,29 @@ def nearest(value: Any, options: Sequence[str]) -> str:
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
-def _floating(name: str, tensor: Any) -> None:
-    if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point():
-        kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
-        raise TypeError(f"{name} is of type {kind}: it must be a floating-point torch tensor.")
+def floating(name: str, tensor: Any) -> torch.Tensor:
+    """Return ``tensor`` if it is a floating-point tensor, of any shape and with any entries.
+
+    Raises:
+        TypeError: otherwise, with what makes one.
+    """
+    if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
+        return tensor
+    kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+    raise TypeError(f"{name} is of type {kind}: it must be a floating-point torch tensor{_remedy(name, tensor)}.")
+
+
+def _remedy(name: str, value: Any) -> str:
+    """Return how to make a floating-point tensor of a value, or nothing where that cannot be known."""
+    if isinstance(value, torch.Tensor):
+        return "" if value.is_complex() else f", such as {name}.double()"
+    if callable(value):
+        return ", the values themselves and no function"
+    if isinstance(value, np.ndarray) and np.issubdtype(value.dtype, np.floating):
+        return f", such as torch.as_tensor({name})"
+    if isinstance(value, np.ndarray | list | tuple):
+        return f", such as torch.as_tensor({name}, dtype=torch.float64)"
+    return ""
 
 
 def _finite(name: str, tensor: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,8 @@
-"""The ledger of a chapter: each claim with its source, its tolerance, what was measured and whether it holds."""
+"""The ledger of a chapter: each claim with its source, its tolerance, what was measured and whether it holds.
+
+A claim without a verdict is one of two kinds: the parameters leave the range for which it is made, or the run could not
+measure what it is about.
+"""
 
 import math
 import re
@@ -8,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from beyond_kernel.checks import BadParameter, real_number
+from beyond_kernel.tables import MISSING, Table, number, table
 
 MIME = "application/vnd.beyond-kernel.claims+json"
 """Media type under which a chapter hands its claims to the build."""
@@ -15,7 +20,7 @@ MIME = "application/vnd.beyond-kernel.claims+json"
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of a chapter; ``holds`` is None outside the range for which it is claimed.
+    """One claim of a chapter; ``holds`` is None outside the range claimed, and where nothing could be measured.
 
     Attributes:
         id: "chapter/name".
@@ -29,6 +34,7 @@ class Claim:
         why: reason for the tolerance.
         holds: True, False or None.
         outside: why the claim is not made for these parameters; empty where it is made.
+        unmeasured: why this run could not measure it; empty where it was measured.
     """
 
     id: str
@@ -42,6 +48,7 @@ class Claim:
     why: str
     holds: bool | None
     outside: str
+    unmeasured: str
 
 
 class Ledger:
@@ -74,9 +81,12 @@ class Ledger:
         at_most: float | None = None,
         spread: Any = None,
         outside: str | None = None,
+        unmeasured: str | None = None,
     ) -> Claim:
         """State a claim and decide it: it holds if ``at_least`` <= measured <= ``at_most``, whichever are given.
 
+        It gets no verdict outside the range for which it is made, and none where nothing could be measured for a known
+        reason. A measurement that is missing without a reason fails: the fault may be the method's or the code's.
         Stating the same name again replaces the earlier claim, so that a cell can be run twice.
 
         Args:
@@ -84,24 +94,28 @@ class Ledger:
             statement: one sentence, free of measured numbers, for the verdict.
             source: paper and statement, or "measured here".
             test: name of the test function that guards the code behind the claim.
-            measured: the number that decides; NaN means that the claim fails.
+            measured: the number that decides; NaN where there is none.
             predicted: what is expected, a number or words.
             why: reason for the tolerance.
             at_least: lower end of the accepted range.
             at_most: upper end of the accepted range.
             spread: values over seeds, whose smallest and largest are kept; or None.
             outside: a reason why the claim is not made at these parameters; None where it is made.
+            unmeasured: a reason why ``measured`` is NaN, if it is; with a number it means nothing.
 
         Raises:
-            BadParameter: if a text is missing, the name is malformed or no end of the range is given.
+            BadParameter: if a text is missing or blank, the name is malformed or no end of the range is given.
         """
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
             raise BadParameter(f"name = {name!r} is not accepted: lower-case letters, digits and underscores only.")
-        for label, text in {"statement": statement, "source": source, "test": test, "why": why}.items():
+        reasons = {"outside": outside, "unmeasured": unmeasured}
+        given = {label: reason for label, reason in reasons.items() if reason is not None}
+        for label, text in {"statement": statement, "source": source, "test": test, "why": why, **given}.items():
             _words(label, text)
         if at_least is None and at_most is None:
             raise BadParameter(f"claim {name!r} has no tolerance: give at_least, at_most or both.")
         measured = float(measured)
+        missing = unmeasured if math.isnan(measured) and not outside else None
         claim = Claim(
             id=f"{self.chapter}/{name}",
             statement=statement,
@@ -112,8 +126,9 @@ class Ledger:
             spread=_range(spread),
             tolerance=_tolerance(at_least, at_most),
             why=why,
-            holds=None if outside else _holds(measured, at_least, at_most),
+            holds=None if outside or missing else _holds(measured, at_least, at_most),
             outside=outside or "",
+            unmeasured=missing or "",
         )
         self.claims[name] = claim
         return claim
@@ -130,7 +145,7 @@ class Ledger:
             print(f"{_verdict(claim)}  {claim.id}: {claim.statement} [{claim.tolerance}]")
 
     def emit(self) -> None:
-        """Display the claims with their numbers as data of type ``MIME``, for the build."""
+        """Display the numbers behind the verdicts, and hand the claims to the build as data of type ``MIME``."""
         from IPython.display import display
 
         data = [asdict(claim) for claim in self.claims.values()]
@@ -138,10 +153,32 @@ class Ledger:
             for key in ("predicted", "measured"):
                 if isinstance(row[key], float) and not math.isfinite(row[key]):
                     row[key] = str(row[key])  # JSON knows no NaN
-        display({MIME: data, "text/plain": f"{len(data)} claims of {self.chapter}"}, raw=True)
+        claims = list(self.claims.values())
+        shown = {"text/html": _numbers(claims)._repr_html_(), "text/plain": "\n".join(map(_line, claims))}
+        display({MIME: data, **shown}, raw=True)
+
+
+def _numbers(claims: list[Claim]) -> Table:
+    """Return the table of the numbers behind the verdicts; each number is rounded by itself."""
+    columns = {
+        "claim": [claim.statement for claim in claims],
+        "measured": [number(claim.measured) for claim in claims],
+        "predicted": [number(claim.predicted) for claim in claims],
+        "tolerance": [claim.tolerance for claim in claims],
+        "range over seeds": [claim.spread or MISSING for claim in claims],
+    }
+    return table(columns, caption="The numbers behind the verdicts.")
+
+
+def _line(claim: Claim) -> str:
+    spread = f" (range {claim.spread})" if claim.spread else ""
+    measured, predicted = number(claim.measured), number(claim.predicted)
+    return f"{claim.id}: measured {measured}{spread}, predicted {predicted}, tolerance {claim.tolerance}"
 
 
 def _verdict(claim: Claim) -> str:
+    if claim.unmeasured:
+        return f"COULD NOT BE MEASURED HERE ({claim.unmeasured})"
     if claim.holds is None:
         return f"OUTSIDE THE RANGE CLAIMED ({claim.outside})"
     return "HOLDS" if claim.holds else "DOES NOT HOLD"
@@ -166,6 +203,8 @@ def _range(spread: Any) -> str:
     if spread is None:
         return ""
     values = np.asarray(spread, dtype=float).ravel()
+    if np.isnan(values).all():
+        return ""
     return f"{np.nanmin(values):.3g} to {np.nanmax(values):.3g} over {len(values)}"
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import AutoLocator, Locator, LogLocator, NullFormatter
 from scipy import stats
 
-from beyond_kernel.checks import BadParameter
+from beyond_kernel.checks import BadParameter, one_of
 from beyond_kernel.figure_style import CYCLE, LEVEL_DASHES, STYLE, THEORY_DASHES, Style, by_position, styles_of
 
 
@@ -101,18 +101,38 @@ def fitted_slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     return float(fit.slope), float(stats.t.ppf(0.975, kept.sum() - 2) * fit.stderr)
 
 
+FEWEST_FOR_QUARTILES = 5
+"""Values at each point of a line from which its band is that of the quartiles; the quartiles of fewer say little."""
+
+
+def band_edges(values: xarray.DataArray, band: str, band_of: str | None) -> tuple[xarray.DataArray, xarray.DataArray]:
+    """Return the lower and the upper edge of the band of one line, at each of its points.
+
+    Raises:
+        BadParameter: if ``band_of`` is neither None nor "quartiles" or "range".
+    """
+    counts = values.notnull().sum(band)
+    few = bool((counts.where(counts > 0) < FEWEST_FOR_QUARTILES).any())
+    kind = ("range" if few else "quartiles") if band_of is None else one_of("band_of", band_of, ["quartiles", "range"])
+    if kind == "range":
+        return values.min(band), values.max(band)
+    edges = values.where(counts > 0, 0.0).quantile([0.25, 0.75], band).where(counts > 0)
+    return edges[0], edges[1]
+
+
 def draw_medians(
     axes: Axes,
     drawn: Sequence[Line],
     x: str,
     band: str,
+    band_of: str | None = None,
     note: Callable[[xarray.DataArray], str] = lambda values: "",
 ) -> None:
-    """Draw each line's median over ``band``, shaded from smallest to largest; ``note`` adds words to its label."""
+    """Draw each line's median over ``band``, with its band shaded; ``note`` adds words to its label."""
     for _, label, style, values in drawn:
         values = values.dropna(x, how="all")  # a learner that was not run everywhere keeps a connected line
         across = np.asarray(values[x], dtype=float)
-        axes.fill_between(across, values.min(band), values.max(band), color=style.colour, alpha=0.18, lw=0)
+        axes.fill_between(across, *band_edges(values, band, band_of), color=style.colour, alpha=0.18, lw=0)
         axes.plot(across, values.median(band), **style.marks(), label=label + note(values))
 
 
@@ -152,11 +172,12 @@ def slope_note(values: xarray.DataArray, x: str, band: str) -> str:
     return f": slope {slope:.2f}" + (f" ± {half_width:.2f}" if np.isfinite(half_width) else "")
 
 
-def reference_lines(axes: Axes, theory: Mapping | None, levels: Mapping | None) -> None:
-    """Draw theory as thin dark lines and levels as dashed horizontal ones."""
+def reference_lines(axes: Axes, theory: Mapping | None, levels: Mapping | None, drawn: Sequence[Line] = ()) -> None:
+    """Draw theory as thin lines, dark but for "NAME, theory" in the colour of line NAME; levels dashed horizontal."""
     theory, levels = theory or {}, levels or {}
+    colours = {f"{line.label}, theory": line.style.colour for line in drawn}
     for (label, points), dashes in zip(theory.items(), by_position("theory", list(theory), THEORY_DASHES), strict=True):
-        axes.plot(*points, color="#333333", lw=1.0, ls=dashes, label=label, zorder=1)
+        axes.plot(*points, color=colours.get(label, "#333333"), lw=1.0, ls=dashes, label=label, zorder=1)
     for (label, height), dashes in zip(levels.items(), by_position("levels", list(levels), LEVEL_DASHES), strict=True):
         axes.axhline(height, color="#777777", lw=1.0, ls=dashes, label=label, zorder=1)
 

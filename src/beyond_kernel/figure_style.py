@@ -69,6 +69,7 @@ _THIN = ("*", "+", "x", "1", _FOUR_POINTS, _SIX_RAYS)
 
 LEARNER_STYLE = {
     "one step": Style(_BLUE, "o", "-"),
+    "one step, metric kernel": Style(_BLUE, "d", "-.", filled=False),
     "random features": Style(_PINK, "v", "--"),
     "random-feature kernel": Style(_ORANGE, "s", "-."),
     "tangent kernel": Style(_VERMILION, "D", ":"),
@@ -83,14 +84,13 @@ LEARNER_STYLE = {
     "joint model, regularised": Style(_GREEN, "<", "-", filled=False),
     "linear head": Style(_VIOLET, "^", "-.", filled=False),
     "clipped head": Style(_GREEN, "v", "--", filled=False),
-    "norm stump": Style(_BLUE, "d", "-."),
+    "norm stump": Style(_VERMILION, "d", "-"),
     "online SGD": Style(_VERMILION, "o", "--", filled=False),
     "smoothed SGD": Style(_PINK, "+", "-."),
     "reused batch": Style(_INDIGO, "x", "--"),
     "spectral method": Style(_PLUM, _FOUR_POINTS, "--"),
     "network SGD": Style(_GREEN, ">", "-.", filled=False),
     "fine-tuned": Style(_INDIGO, "p", "-.", filled=False),
-    "metric kernel": Style(_VERMILION, "d", "-", filled=False),
 }
 """Style of each method by its label, the same through the whole book."""
 

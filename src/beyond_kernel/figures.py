@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.figure_pieces import (
+    band_edges,
     check_dimensions,
     check_names,
     check_references,
@@ -42,8 +43,9 @@ def curves(
     log: str = "x",
     ylim: tuple[float, float] | None = None,
     own: Sequence[str] = (),
+    band_of: str | None = None,
 ) -> Figure:
-    """Draw one marked curve per value of ``line``: median over ``band``, shaded from its smallest to its largest value.
+    """Draw one marked curve per value of ``line``: the median over ``band``, with a shaded band.
 
     Args:
         data: values with the dimensions ``x``, ``band`` and, if given, ``line``.
@@ -53,25 +55,27 @@ def curves(
         title: the finding.
         xlabel: symbol and words.
         ylabel: symbol and words.
-        theory: thin lines by label, each as (horizontal, vertical) values.
+        theory: thin lines by label, each as (horizontal, vertical) values; "NAME, theory" has the colour of line NAME.
         levels: dashed horizontal lines by label.
         predicted: a dashed line in the colour of its curve, by value of ``line``, as (horizontal, vertical) values.
         log: "", "x", "y" or "xy".
         ylim: vertical range.
         own: learners of your own among the lines; each gets a guest style, in this order.
+        band_of: "quartiles" (the middle half) or "range" (smallest to largest); without it the quartiles of a line that
+            has five values or more at each of its points, the range of one that has fewer.
 
     Raises:
         BadParameter: if a dimension is missing or left over, a method has no style, there are more lines than styles,
-            or ``predicted`` or ``own`` names what is not there.
+            or ``predicted``, ``own`` or ``band_of`` names what is not there.
     """
     check_dimensions(data, x, band, line)
     drawn = lines_of(data, line, own)
     check_names("predicted", predicted, drawn)
     check_references(theory, levels)
     with panel(title, xlabel, ylabel, log=log, ylim=ylim, places=data[x].values) as axes:
-        draw_medians(axes, drawn, x, band)
+        draw_medians(axes, drawn, x, band, band_of)
         draw_predictions(axes, drawn, predicted)
-        reference_lines(axes, theory, levels)
+        reference_lines(axes, theory, levels, drawn)
     return axes.figure
 
 
@@ -106,7 +110,7 @@ def lines(
     with panel(title, xlabel, ylabel, log=log, ylim=ylim) as axes:
         for _, label, style, values in drawn:
             axes.plot(values[x], values, color=style.colour, ls=style.dashes, label=None if line is None else label)
-        reference_lines(axes, theory, levels)
+        reference_lines(axes, theory, levels, drawn)
     return axes.figure
 
 
@@ -193,6 +197,7 @@ def scaling(
     ylabel: str,
     slopes: Mapping[str | int | float, float] | None = None,
     own: Sequence[str] = (),
+    band_of: str | None = None,
 ) -> Figure:
     """Draw a log-log figure whose legend carries the fitted slope of each curve with its 95 % interval.
 
@@ -201,7 +206,7 @@ def scaling(
         x: dimension on the horizontal axis, positive.
         slopes: predicted slope by value of ``line``, drawn as a thin line through the middle of that curve; without
             ``line`` the one curve is called "".
-        band, line, title, xlabel, ylabel, own: as in ``curves``.
+        band, line, title, xlabel, ylabel, own, band_of: as in ``curves``.
 
     Raises:
         BadParameter: as ``curves``; if ``slopes`` names what is not there.
@@ -210,7 +215,7 @@ def scaling(
     drawn = lines_of(data, line, own)
     check_names("slopes", slopes, drawn)
     with panel(title, xlabel, ylabel, log="xy", places=data[x].values) as axes:
-        draw_medians(axes, drawn, x, band, note=lambda values: slope_note(values, x, band))
+        draw_medians(axes, drawn, x, band, band_of, note=lambda values: slope_note(values, x, band))
         draw_slopes(axes, drawn, x, band, slopes)
     return axes.figure
 
@@ -227,8 +232,9 @@ def bars(
     levels: Mapping[str, float] | None = None,
     log: str = "",
     own: Sequence[str] = (),
+    band_of: str | None = None,
 ) -> Figure:
-    """Draw bars of the median over ``band`` with whiskers from the smallest to the largest value.
+    """Draw bars of the median over ``band``, with whiskers where ``curves`` has the edges of its band.
 
     Args:
         data: values with the dimensions ``x``, ``band`` and, if given, ``group``.
@@ -237,7 +243,7 @@ def bars(
         group: dimension of neighbouring bars, told apart by colour and hatch; methods keep their colour.
         levels: dashed horizontal lines by label.
         log: "" or "y".
-        title, xlabel, ylabel, own: as in ``curves``.
+        title, xlabel, ylabel, own, band_of: as in ``curves``.
 
     Raises:
         BadParameter: as ``curves``; if there are more groups than hatches.
@@ -250,7 +256,7 @@ def bars(
     with panel(title, xlabel, ylabel, log=log) as axes:
         for index, ((name, _, style, values), hatch) in enumerate(zip(drawn, hatches, strict=True)):
             middle = values.median(band)
-            spread = np.abs(np.stack([values.min(band) - middle, values.max(band) - middle]))
+            spread = np.abs(np.stack([edge - middle for edge in band_edges(values, band, band_of)]))
             where = places + (index - (len(drawn) - 1) / 2) * width
             axes.bar(
                 where, middle, 0.92 * width, yerr=spread, color=style.colour, hatch=hatch, edgecolor="white",
@@ -270,9 +276,7 @@ def neurons(
 
     Args:
         points: for each panel the horizontal and vertical coordinates.
-        title: the finding.
-        xlabel: symbol and words.
-        ylabel: symbol and words.
+        title, xlabel, ylabel: as in ``curves``.
 
     Raises:
         BadParameter: if there is no panel, or there are more than styles.
@@ -281,7 +285,9 @@ def neurons(
         raise BadParameter("points has no panel: it must name at least one.")
     styles = by_position("points", points, CYCLE)
     with plt.rc_context(STYLE):
-        figure, panels = plt.subplots(1, len(points), squeeze=False, sharex=True, sharey=True, figsize=(6.6, 3.6))
+        size = (6.6, min(4.0, 1.2 + 5.6 / len(points)))
+        figure, panels = plt.subplots(1, len(points), squeeze=False, sharex=True, sharey=True, figsize=size)
+        figure.get_layout_engine().set(h_pad=0.12)  # keeps the title off the names of the panels
         for axes, (name, (across, up)), style in zip(panels[0], points.items(), styles, strict=True):
             axes.scatter(across, up, s=14, color=style.colour, marker=style.marker, alpha=0.6, linewidths=0)
             axes.set_aspect("equal")

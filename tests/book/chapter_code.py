@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from chapter_cells import SHELL_LINE, Cell, Chapter, Fault, keywords, names_read
 
 LONGEST_CELL = 15
+LONGEST_LINE = 88
 LONGEST_CHAPTER = 160
 LONGEST_FUNCTION = 5
 INSTALL = re.compile(r"^\s*[%!].*$|\b(?:pip|conda|mamba)3?\s+install\b|-m\s+pip\b", re.M)
@@ -33,6 +34,14 @@ def cell_length(chapter: Chapter) -> Iterator[Fault]:
     for cell in chapter.code:
         if (lines := len(cell.source.strip().splitlines()) - _spread_imports(cell)) > LONGEST_CELL:
             yield cell.number, f"{lines} lines of code; a cell has at most {LONGEST_CELL}"
+
+
+def line_length(chapter: Chapter) -> Iterator[Fault]:
+    """A line of code fits on the page, where a longer one would wrap and lose its indentation."""
+    for cell in chapter.code:
+        for number, line in enumerate(cell.source.splitlines(), 1):
+            if len(line) > LONGEST_LINE:
+                yield cell.number, f"line {number} has {len(line)} characters; a line has at most {LONGEST_LINE}"
 
 
 def chapter_length(chapter: Chapter) -> Iterator[Fault]:
@@ -189,6 +198,7 @@ def _only_constants(values: list[ast.expr], typed_in: set[str]) -> bool:
 RULES = (
     code_parses,
     cell_length,
+    line_length,
     chapter_length,
     short_functions,
     imports_in_one_place,

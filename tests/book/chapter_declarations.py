@@ -1,11 +1,10 @@
 """Rules about a chapter's parameters: declared, explained, checked, read, kept, equal to the profile's."""
 
 import ast
-import io
-import tokenize
 from collections.abc import Iterator
 
-from chapter_cells import Cell, Chapter, Fault, keywords, literal, names_read
+from chapter_cells import Chapter, Fault, keywords, literal, names_read
+from parameter_table import meanings
 
 ALWAYS = ("seed", "n_seeds")
 SHORTEST_COMMENT = 10
@@ -37,11 +36,9 @@ def parameters_are_literals(chapter: Chapter) -> Iterator[Fault]:
 def parameters_are_explained(chapter: Chapter) -> Iterator[Fault]:
     """Each parameter has a comment, behind it or above it, with its meaning and range."""
     for cell in chapter.tagged("parameters")[:1]:
-        comments = _comments(cell)
-        for name, node in chapter.parameters.items():
-            behind, above = comments.get(node.end_lineno, ""), comments.get(node.lineno - 1, "")
-            meaning = behind or (above if _stands_alone(cell, node.lineno - 1) else "")
-            if len(meaning.strip("# ")) < SHORTEST_COMMENT:
+        told = meanings(cell.source)
+        for name in chapter.parameters:
+            if len(told.get(name, "")) < SHORTEST_COMMENT:
                 yield cell.number, f"{name} needs a comment with its meaning and range"
 
 
@@ -93,19 +90,6 @@ def parameters_match_profile(chapter: Chapter) -> Iterator[Fault]:
     for name in sorted(chapter.profile_keys ^ set(chapter.parameters)):
         where = "declared, but not in" if name in chapter.parameters else "not declared, but in"
         yield None, f"the parameter `{name}` is {where} the full profile (book/profiles.yml)"
-
-
-def _comments(cell: Cell) -> dict[int, str]:
-    """Return the comments of a cell by line number."""
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(cell.source).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return {}
-    return {token.start[0]: token.string for token in tokens if token.type == tokenize.COMMENT}
-
-
-def _stands_alone(cell: Cell, line: int) -> bool:
-    return line >= 1 and cell.source.splitlines()[line - 1].lstrip().startswith("#")
 
 
 def _names_set(tree: ast.AST) -> set[str]:

@@ -3,6 +3,7 @@
 from copy import deepcopy
 
 from chapter_cells import ROOT, read_notebook
+from count_lines import count, stated, with_count
 from notebook_changes import Change, Notebook, all_of, drop, insert_code, insert_text, move, put, replace, take
 
 GOOD_CHAPTER = ROOT / "tests/book/good_chapter.ipynb"
@@ -18,10 +19,11 @@ TWO_SIZES = 'title="Two sizes"'
 VERDICT = "ledger.verdict()"
 EMIT = "ledger.emit()"
 LAST = "### Further reading"
+CLAIM = "ledger.claim("
 
 
-def broken(mutation: Change) -> Notebook:
-    """Return the good chapter after ``mutation``.
+def broken(mutation: Change, recounted: bool = True) -> Notebook:
+    """Return the good chapter after ``mutation``; if ``recounted``, its header states the lines of code that are left.
 
     Raises:
         ValueError: if the mutation changes nothing, or does not find the one cell that it changes.
@@ -31,7 +33,28 @@ def broken(mutation: Change) -> Notebook:
     mutation(changed)
     if changed == good:
         raise ValueError("the mutation leaves the good chapter as it is")
+    first = changed["cells"][0]
+    if recounted and stated(first["source"]):
+        first["source"] = with_count(first["source"], count(changed["cells"]))
     return changed
+
+
+def fold(label: str, cell: str, tags: tuple[str, ...] = ()) -> Change:
+    """Fold a cell under a label, with ``tags`` besides the one that folds."""
+    return all_of(
+        put("metadata.tags", [*tags, "hide-input"], cell=cell),
+        put("metadata.mystnb.code_prompt_show", label, cell=cell),
+        put("metadata.mystnb.code_prompt_hide", label, cell=cell),
+    )
+
+
+def unfold(cell: str, tags: tuple[str, ...] = ()) -> Change:
+    """Show a folded cell, whose label is taken away."""
+    return all_of(
+        put("metadata.tags", list(tags), cell=cell),
+        take("metadata.mystnb.code_prompt_show", cell=cell),
+        take("metadata.mystnb.code_prompt_hide", cell=cell),
+    )
 
 
 def stream(name: str, text: str) -> dict[str, str]:
@@ -62,9 +85,8 @@ STRUCTURE = {
     "time_at_both_profiles": [replace("quick 2 s, full 5 s", "2 s")],
     "imports_second": [
         insert_text("First the tools.", after=TITLE),
-        put("metadata.tags", ["imports"], cell=DRAWS),
+        fold("Imports", cell=DRAWS, tags=("imports",)),
     ],
-    "imports_visible": [put("metadata.tags", ["imports", "hide-input"], cell=IMPORTS)],
     "section_order": [
         move("## Exercises", cells=13, after="{numref}"),
         replace("### Further reading", "### References"),
@@ -101,6 +123,7 @@ STRUCTURE = {
     ],
     "emit_cell": [
         take("metadata.tags", cell=EMIT),
+        put("metadata.tags", ["remove-cell"], cell=EMIT),
         replace(EMIT, "errors"),
         insert_code("errors.mean()", after=VERDICT),
     ],
@@ -119,7 +142,7 @@ DECLARATIONS = {
     ],
     "parameters_are_literals": [
         replace("n = 400", "n = 4 * 100"),
-        replace("n = 400", "n = 400\nprint(n)"),
+        replace("n = 400", "n = 400\nassert n"),
     ],
     "parameters_are_explained": [
         replace("  # first seed, a whole number", ""),
@@ -137,7 +160,7 @@ DECLARATIONS = {
         replace("    n_seeds=whole_number,\n", ""),
         replace("    n_seeds=whole_number,\n", "    n_seed=whole_number,\n"),
         replace("globals()", "locals()"),
-        take("metadata.tags", cell=CHECK),
+        put("metadata.tags", ["hide-input"], cell=CHECK),
     ],
     "parameters_are_read": [replace("seed + n_seeds", "seed + 3")],
     "parameters_are_kept": [
@@ -188,6 +211,58 @@ FIGURES = {
     ],
 }
 
+ALIGNED = r"$$\begin{aligned} a &= b \\ &= c \\\alpha \end{aligned}$$"
+FORM = {
+    "plumbing_folded": [
+        unfold(IMPORTS, tags=("imports",)),
+        unfold(CHECK, tags=("check-parameters",)),
+        unfold(CLAIM),
+        fold("Import of tools", cell=IMPORTS, tags=("imports",)),
+        fold("A check", cell=CHECK, tags=("check-parameters",)),
+        fold("The average settles", cell=CLAIM),
+        # A cell that states a claim besides other things is folded too.
+        replace("sizes = [", "ledger.claim\nLedger('').claim('x')\nsizes = ["),
+    ],
+    "folded_labels": [
+        put("metadata.tags", ["hide-input"], cell=DRAWS),
+        put("metadata.tags", ["hide-cell"], cell=DRAWS),
+        fold("Show code cell source", cell=FIGURE),
+        fold("Hide code cell content", cell=FIGURE),
+        fold("How", cell=FIGURE),
+        put("metadata.mystnb.code_prompt_hide", "Fold it again", cell=FIGURE),
+        take("metadata.mystnb.code_prompt_hide", cell=FIGURE),
+        put("metadata.tags", [], cell=FIGURE),
+    ],
+    "code_counted": [
+        replace("about 7 lines", "about 8 lines"),
+        replace("37 folded", "36 folded"),
+        replace("\n\n**Code** about 7 lines in view, 37 folded", ""),
+        insert_code("errors.mean()", after=DRAWS),
+        unfold(FAILURE),
+    ],
+    "results_shown": [
+        insert_code("print(errors)", after=DRAWS),
+        insert_code("[print(error) for error in errors]", after=DRAWS),
+        replace("draws[seed][:4].mean()", "print(draws[seed][:4].mean())"),
+        insert_code('table({"n": sizes}, caption="Sizes.")\nerrors.mean()', after=DRAWS),
+        insert_code('shown = sentence(f"{n} numbers.")', after=DRAWS),
+    ],
+    "no_doubled_backslash": [
+        replace("$1/\\sqrt{n}$", "$1/\\\\sqrt{n}$"),
+        insert_text(ALIGNED.replace(r"\\ &", r"\\beta &"), after=DRAWS),
+        insert_text(ALIGNED.replace("aligned", "aligned*", 1), after=DRAWS),
+        insert_text("```{math}\na \\\\ b\n```", after=DRAWS),
+        insert_code('sentence(r"About $\\\\sqrt n$.")', after=DRAWS),
+        insert_code('sentence(f"About {n} and $\\\\\\\\sqrt n$.")', after=DRAWS),
+        put("metadata.mystnb.figure.caption", "The average falls like $1/\\\\sqrt n$, as was said above.", cell=FIGURE),
+        put(
+            "metadata.mystnb.image.alt",
+            "The average falls along a straight line, that is like $1/\\\\sqrt n$.",
+            cell=FIGURE,
+        ),
+    ],
+}
+
 LONG_CELL = "\n".join(f"largest_{line} = errors.max()" for line in range(16))
 FULL_CELL = "\n".join(["errors.max()"] * 15)
 LONG_FUNCTION = """\
@@ -200,6 +275,10 @@ def largest(values):
 CODE = {
     "code_parses": [replace("[:4].mean()", "[:4.mean()")],
     "cell_length": [insert_code(LONG_CELL, after=DRAWS)],
+    "line_length": [
+        insert_code("errors.mean()  # " + "x" * 72, after=DRAWS),
+        replace("draws[seed][:4].mean()", "draws[seed][:4].mean()  # " + "x" * 72),
+    ],
     "chapter_length": [all_of(*[insert_code(FULL_CELL, after=DRAWS)] * 10)],
     "short_functions": [
         insert_code(LONG_FUNCTION, after=DRAWS),
@@ -253,7 +332,7 @@ CODE = {
     ],
 }
 
-MUTATIONS = STRUCTURE | DECLARATIONS | FIGURES | CODE
+MUTATIONS = STRUCTURE | DECLARATIONS | FIGURES | FORM | CODE
 
 # Some faults cannot come alone: these mutations break several rules, and say which.
 TOGETHER = [
@@ -263,12 +342,12 @@ TOGETHER = [
         {"parameters_are_literals", "parameters_have_seeds", "parameters_are_checked", "parameters_match_profile"},
         replace("seed = 0 ", "seed: int = 0 "),
     ),
-    ({"verdict_cell", "emit_cell", "outputs_stripped", "no_execution_counts"}, replace(VERDICT, "print(ledger)")),
+    ({"verdict_cell", "emit_cell", "outputs_stripped", "no_execution_counts"}, replace(VERDICT, "ledger")),
     # A verb of beyond_kernel.figures shows a figure also where the metadata are missing, or by way of a name.
     *[
         (
             {"figure_caption", "figure_name", "figure_alt"},
-            all_of(take("metadata.mystnb", cell=FIGURE), put("source", source, cell=FIGURE)),
+            all_of(unfold(FIGURE), take("metadata.mystnb", cell=FIGURE), put("source", source, cell=FIGURE)),
         )
         for source in ("curves(errors)", "shown = curves(errors)\nshown")
     ],

@@ -9,10 +9,11 @@ from typing import Any
 import chapter_code
 import chapter_declarations
 import chapter_figures
+import chapter_form
 import chapter_structure
 from chapter_cells import Chapter
 
-SUBJECTS = (chapter_structure, chapter_declarations, chapter_figures, chapter_code)
+SUBJECTS = (chapter_structure, chapter_declarations, chapter_figures, chapter_form, chapter_code)
 RULES = {rule.__name__: rule for subject in SUBJECTS for rule in subject.RULES}
 
 

@@ -9,7 +9,6 @@ from myst_text import directives, headings, sections
 CLOSING_SECTIONS = ["When it fails", "Exercises", "Verdict", "What to take along"]
 OPENING_LINES = ("What you will see", "Needs", "Time")
 EMPTY_WORDS = re.compile(r"\b(simply|clearly|obviously|it is easy to see)\b", re.I)
-HIDING_TAGS = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
 
 
 def title_first(chapter: Chapter) -> Iterator[Fault]:
@@ -50,13 +49,6 @@ def imports_second(chapter: Chapter) -> Iterator[Fault]:
         yield 2, "the second cell must be the code cell tagged `imports`"
     for cell in chapter.tagged("imports")[1:]:
         yield cell.number, "a second cell is tagged `imports`"
-
-
-def imports_visible(chapter: Chapter) -> Iterator[Fault]:
-    """The imports are always shown."""
-    for cell in chapter.tagged("imports"):
-        for tag in sorted(HIDING_TAGS & set(cell.tags)):
-            yield cell.number, f"the imports must be visible: take the tag `{tag}` away"
 
 
 def section_order(chapter: Chapter) -> Iterator[Fault]:
@@ -150,7 +142,7 @@ def verdict_output(chapter: Chapter) -> Iterator[Fault]:
 
 
 def emit_cell(chapter: Chapter) -> Iterator[Fault]:
-    """The claims go out as data in a hidden cell, which nbval does not compare, right after the verdict."""
+    """Right after the verdict the numbers behind it are shown; the page has no use for the code that does it."""
     emitting = [cell for cell in chapter.code if cell.calls("emit")]
     if len(emitting) != 1:
         yield None, f"one cell must call `ledger.emit()`; {len(emitting)} do"
@@ -158,8 +150,8 @@ def emit_cell(chapter: Chapter) -> Iterator[Fault]:
         before = [other for other in chapter.code if other.number < cell.number]
         if before and not before[-1].calls("verdict"):
             yield cell.number, "`ledger.emit()` must be the first code after the verdict cell"
-        if cell.tags != ["remove-cell"]:
-            yield cell.number, f"the emit cell carries the tag `remove-cell` and no other; it has {cell.tags}"
+        if cell.tags != ["remove-input"]:
+            yield cell.number, f"the emit cell carries the tag `remove-input` and no other; it has {cell.tags}"
 
 
 def nothing_after_emit(chapter: Chapter) -> Iterator[Fault]:
@@ -204,7 +196,6 @@ RULES = (
     opening_lines,
     time_at_both_profiles,
     imports_second,
-    imports_visible,
     section_order,
     theorem_with_citation,
     predict_first,

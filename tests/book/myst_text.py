@@ -8,6 +8,7 @@ FENCE = re.compile(r"^\s*(?P<fence>`{3,}|~{3,}|:{3,})\s*(?:\{(?P<name>[\w:.-]+)\
 OPTION = re.compile(r"^\s*:(?P<key>[\w-]+):\s*(?P<value>.*)$")
 ROLE = re.compile(r"\{(?P<name>[\w:.-]+)\}`(?P<content>[^`]+)`")
 TARGET = re.compile(r"<([^<>]+)>\s*$")
+ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}.*?\\end\{\1\}", re.S)
 VERBATIM = ("code", "code-block", "code-cell", "math", "mermaid", "raw", "literalinclude")
 
 
@@ -91,6 +92,20 @@ def without_code(text: str) -> str:
         if not (verbatim and (before or closing)):
             kept.append(re.sub(r"``[^`].*?``", "", line))
     return "\n".join(kept)
+
+
+def doubled_backslashes(text: str) -> list[str]:
+    """Return each place with a doubled backslash, which breaks a command or shows as one; a line break is none.
+
+    A line break stands in an environment such as ``aligned`` or ``cases`` and is not followed by the name of a command.
+    """
+    inside = [match.span() for match in ENVIRONMENT.finditer(text)]
+    found = []
+    for match in re.finditer(r"(?<!\\)\\{2,}", text):
+        breaks = any(start < match.start() < end for start, end in inside) and len(match[0]) in (2, 3)
+        if not breaks or len(match[0]) == 2 and re.match(r"[a-zA-Z]{2}", text[match.end() :]):
+            found.append(text[match.start() : match.end() + 20].partition("\n")[0])
+    return found
 
 
 def _target(content: str) -> str:

@@ -1,10 +1,13 @@
 """The rules of chapters can fail: each has mutations of the good chapter that break it, and nothing else."""
 
+import count_lines
 import pytest
 from chapter_cells import read_notebook
-from chapter_mutations import DRAWS, GOOD_CHAPTER, MUTATIONS, TOGETHER, broken
+from chapter_mutations import DRAWS, GOOD_CHAPTER, MUTATIONS, TOGETHER, broken, fold
 from chapter_rules import RULES, check_chapter
-from notebook_changes import all_of, drop, insert_code, move, put, replace, take
+from count_lines import Count, count, stated, with_count
+from notebook_changes import all_of, drop, index_of, insert_code, insert_text, move, put, replace, take
+from tiny_book import Repository
 
 PROFILE = {"n", "seed", "n_seeds"}
 PROFILES = {"parameters_have_seeds": {"n", "seed"}}
@@ -22,7 +25,8 @@ def test_good_chapter_passes():
 
 @pytest.mark.parametrize(("rule", "mutation"), CASES, ids=NAMES)
 def test_broken_chapter_is_rejected_by_its_rule_alone(rule, mutation):
-    assert rules_of(check_chapter(broken(mutation), PROFILES.get(rule, PROFILE))) == {rule}
+    notebook = broken(mutation, recounted=rule != "code_counted")
+    assert rules_of(check_chapter(notebook, PROFILES.get(rule, PROFILE))) == {rule}
 
 
 def test_each_rule_has_a_mutation_and_each_mutation_a_rule():
@@ -32,6 +36,50 @@ def test_each_rule_has_a_mutation_and_each_mutation_a_rule():
 @pytest.mark.parametrize(("rules", "mutation"), TOGETHER, ids=["-".join(sorted(rules)) for rules, _ in TOGETHER])
 def test_faults_that_come_together_are_all_named(rules, mutation):
     assert rules_of(check_chapter(broken(mutation), PROFILE)) == rules
+
+
+SOUND = [
+    r"$$\begin{aligned} a &= b \\ &= c \\\alpha \end{aligned}$$",
+    r"$\begin{cases} 1 & x > 0 \\[1ex] 0 \end{cases}$",
+    "$$\n\\begin{pmatrix} a \\\\\nb \\end{pmatrix}\n$$",
+    r"$1/\sqrt d$",
+]
+
+
+@pytest.mark.parametrize("text", SOUND)
+def test_a_line_break_in_an_environment_is_no_fault(text):
+    assert check_chapter(broken(insert_text(text, after=DRAWS)), PROFILE) == []
+
+
+@pytest.mark.parametrize("tag", ["hide-input", "hide-cell"])
+def test_a_folded_cell_and_a_solution_count_as_folded(tag):
+    folded = broken(fold("Draws of the numbers", cell=DRAWS))
+    folded["cells"][index_of(folded, DRAWS)]["metadata"]["tags"] = [tag]
+    assert count(folded["cells"]) == Count(0, 44)
+    assert count(broken(insert_code("1\n\n2", after="start} ex-average-1"))["cells"]) == Count(7, 39)
+
+
+def test_the_count_is_written_behind_the_time_and_replaced_later():
+    head = "# T\n\n**Time** long,\nvery long\n\nMore."
+    once = with_count(head, Count(8, 20))
+    assert once == "# T\n\n**Time** long,\nvery long\n\n**Code** about 8 lines in view, 20 folded\n\nMore."
+    assert with_count(once, Count(9, 21)) == once.replace("8", "9").replace("20", "21")
+    assert stated(once) == Count(8, 20) and stated(head) is None
+
+
+def test_the_command_counts_writes_and_says_where_a_head_is_wrong(tmp_path, capsys):
+    book = Repository(tmp_path)
+    book.chapter("part/idea", "x = 1\n\ny = 2", "z = 3")
+    path = tmp_path / "chapters/part/idea.ipynb"
+    path.write_text(path.read_text().replace("# On idea", "# On idea\\n\\n**Time** 1 s"))
+    assert count_lines.main([], tmp_path) == 1
+    assert capsys.readouterr().out == "part/idea: 5 lines in view, 0 folded; its head says nothing\n"
+    assert count_lines.main(["--write", "idea"], tmp_path) == 0
+    written = path.read_text()
+    assert stated(read_notebook(path)["cells"][0]["source"]) == Count(5, 0)
+    assert count_lines.main(["--write"], tmp_path) == 0 and path.read_text() == written
+    assert count_lines.main(["ide"], tmp_path) == 1
+    assert "no chapter 'ide' (did you mean 'idea'?)" in capsys.readouterr().err
 
 
 def test_a_parameter_that_only_the_profile_sets_is_a_fault():
@@ -57,7 +105,7 @@ def test_a_fault_names_the_cell_and_what_is_wrong():
         (insert_code("errors", after="no such cell"), "stands there 0 times"),
         (put("metadata.tags", [], cell="no such cell"), "stands there 0 times"),
         (take("metadata.tags", cell=DRAWS), "tags"),
-        (put("metadata.tags", ["remove-cell"], cell="ledger.emit()"), "leaves the good chapter as it is"),
+        (put("metadata.tags", ["remove-input"], cell="ledger.emit()"), "leaves the good chapter as it is"),
         (replace(DRAWS, DRAWS), "leaves the good chapter as it is"),
         (all_of(), "leaves the good chapter as it is"),
     ],

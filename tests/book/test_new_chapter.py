@@ -143,13 +143,18 @@ def test_the_parts_have_the_names_that_the_contents_give_them():
 
 @pytest.mark.parametrize("name", [Name("foundations", 9 * "abc" + "_de", "exponents"), Name("transfer", "a")])
 def test_the_linter_has_nothing_to_say_whatever_the_name(name, front):
-    """Imports are sorted by names and lines grow with them; the longest idea and the shortest are laid."""
+    """Imports are sorted by names and lines grow with them; the longest idea and the shortest are laid.
+
+    The lines of the notebook grow too, and fit on the page.
+    """
     assert len(name.idea) in (1, new_chapter.LONGEST)
     shutil.copy(ROOT / "book/api_foundations.md", front / "book")
     written = new_chapter.lay(name, front)
     code = [str(path.relative_to(front)) for path in written if path.suffix in (".py", ".ipynb")]
     assert len(code) >= 5 and run(front, "-m", "ruff", "check", *code) == (0, "All checks passed!\n")
     assert run(front, "-m", "ruff", "format", "--check", *(path for path in code if path.endswith(".py")))[0] == 0
+    notebook = read_notebook(front / f"chapters/{name.part}/{name.idea}.ipynb")
+    assert check_chapter(notebook) == []
 
 
 def test_the_modules_of_foundations_go_into_a_room(front):

@@ -10,13 +10,14 @@ import nbformat
 import plain_docstrings
 import pytest
 import site_source
+from parameter_table import LABEL, meanings
 from plan import BuildError
 from runs import RECORD
 
 CLAIM = {
     "id": "idea/rises", "statement": "The overlap of z2*z3 rises with n/d^2 | <always>.", "source": "Paper, Theorem 1",
     "test": "test_rises", "predicted": 0.7, "measured": 0.71234, "spread": "0.6 to 0.8 over 5",
-    "tolerance": "at least 0.65", "why": "twenty seeds passed", "holds": True, "outside": "",
+    "tolerance": "at least 0.65", "why": "twenty seeds passed", "holds": True, "outside": "", "unmeasured": "",
 }  # fmt: skip
 
 
@@ -25,7 +26,10 @@ def executed(claims: list[dict] | None, injected: bool = True) -> nbformat.Noteb
     cell = nbformat.v4.new_code_cell
     cells = [
         nbformat.v4.new_markdown_cell("# An idea: $n/d^2$\n\nWhat is it?"),
-        cell("d = 3\nseed = 0", metadata={"tags": ["parameters"], "papermill": {"duration": 1.0}}),
+        cell(
+            "d = 3  # dimension, at least 2\n# a polynomial | a text\ntarget = 'z1'\nseed = 0",
+            metadata={"tags": ["parameters"], "papermill": {"duration": 1.0}},
+        ),
         *[cell("# Parameters\nd = 40\n", metadata={"tags": ["injected-parameters"]})] * injected,
         cell("print(d)"),
         nbformat.v4.new_markdown_cell("## Further reading"),
@@ -64,7 +68,8 @@ def test_claims_are_found_among_the_outputs():
 def test_complete_claims_pass_whatever_their_verdict(root):
     failed = CLAIM | {"id": "idea/falls", "holds": False}
     outside = CLAIM | {"id": "idea/later", "holds": None, "outside": "d is below 10", "measured": "nan"}
-    assert check(root, CLAIM, failed, outside) == ""
+    unmeasured = CLAIM | {"id": "idea/ends", "holds": None, "unmeasured": "never below 0.1", "measured": "nan"}
+    assert check(root, CLAIM, failed, outside, unmeasured) == ""
 
 
 @pytest.mark.parametrize("field", ledger.FIELDS)
@@ -83,7 +88,9 @@ def test_a_claim_with_an_empty_field_is_refused(root, field):
     [
         ({"holds": "yes"}, "holds is 'yes', not true, false or null"),
         ({"holds": 1}, "holds is 1, not true, false or null"),
-        ({"holds": None}, "`outside` gives no reason"),
+        ({"holds": None}, "not exactly one of `outside` and `unmeasured` gives the reason"),
+        ({"holds": None, "outside": "d", "unmeasured": "n"}, "not exactly one of `outside` and `unmeasured`"),
+        ({"holds": False, "unmeasured": "n"}, "there is a verdict, and `unmeasured` says that there can be none"),
         ({"id": "another/rises"}, "the id must begin with idea/"),
         ({"test": "test_nothing"}, "there is no test tests/part/test_idea.py::test_nothing"),
         ({"test": "tests/part/test_gone.py::test_rises"}, "there is no test tests/part/test_gone.py::test_rises"),
@@ -110,16 +117,29 @@ def test_the_ledger_page_shows_each_claim_with_its_verdict_in_words(tmp_path):
     page = tmp_path / "claims.md"
     page.write_text(f"# Ledger\n\nProse.\n\n{ledger.MARKER}\n\nThe end.\n")
     outside = CLAIM | {"id": "idea/later", "holds": None, "outside": "d is below 10"}
-    claims = {"part/idea": [CLAIM, CLAIM | {"id": "idea/falls", "holds": False}, outside]}
+    unmeasured = CLAIM | {"id": "idea/ends", "holds": None, "unmeasured": "never below", "measured": "nan"}
+    claims = {"part/idea": [CLAIM, CLAIM | {"id": "idea/falls", "holds": False}, outside, unmeasured]}
     ledger.write_page(page, claims, {"part/idea": "An idea"})
     text = page.read_text()
-    assert text.startswith("# Ledger\n\nProse.\n\n**3 claims in 1 chapters: 1 holds, 1 does not, 1 outside")
+    assert text.startswith("# Ledger\n\nProse.\n\n**4 claims in 1 chapters: 1 holds, 1 does not, 1 outside")
+    assert "1 outside the range claimed, 1 could not be measured here.**" in text
+    assert "[◌ could not be measured here]{.verdict}: never below\n  - –\n" in text
+    assert "[◌ outside the range claimed]{.verdict}: d is below 10\n  - 0.712" in text
     assert text.endswith("The end.\n") and ledger.MARKER not in text
-    for name in ("rises", "falls", "later"):
+    for name in ("rises", "falls", "later", "ends"):
         assert f"(claim-idea-{name})=" in text
     assert all(words in text for words in ("✔ holds", "✘ does not hold", "◌ outside the range claimed"))
     assert "`tests/part/test_idea.py::test_rises`" in text and "0.712" in text and "0.71234" not in text
     assert r"z2\*z3 rises with n\/d\^2 \| \<always\>\." in text  # words stay words
+
+
+def test_the_terminal_shows_prediction_and_measurement_and_why_there_is_no_verdict():
+    unmeasured = CLAIM | {"id": "idea/ends", "holds": None, "unmeasured": "never below 0.1", "measured": "nan"}
+    first, second = ledger.lines([CLAIM, unmeasured])
+    assert first.startswith("  ✔ holds  idea/rises: ")
+    assert first.endswith("[measured 0.712, predicted 0.7, at least 0.65]")
+    assert second.startswith("  ◌ could not be measured here (never below 0.1)  idea/ends: ")
+    assert ledger.count([CLAIM]) == "1 holds, 0 do not, 0 outside the range claimed"
 
 
 def test_a_page_without_the_marker_is_refused(tmp_path):
@@ -135,18 +155,47 @@ def test_claims_are_written_as_data_with_chapter_and_profile(tmp_path):
     assert json.loads((tmp_path / "claims.json").read_text()) == expected
 
 
-def test_the_page_hides_the_injected_cell_and_says_what_it_set():
+def rows(text: str) -> list[list[str]]:
+    """Return the cells of a list-table by row."""
+    return [row.split("\n  - ") for row in text.partition("\n\n")[2].removesuffix("\n```")[4:].split("\n* - ")]
+
+
+def test_the_page_shows_its_parameters_as_a_table_and_folds_the_code():
     cells = site_source.site_copy(executed([CLAIM])).cells
-    injected = next(i for i, cell in enumerate(cells) if "injected-parameters" in cell.metadata.get("tags", []))
-    assert "remove-cell" in cells[injected].metadata["tags"]
-    assert cells[injected + 1].source == (
-        "The run on this page (full profile) used `d = 40`, `target = 'He2(z1)'`, `seed = 5`."
-    )
+    table, code, injected = cells[1:4]
+    assert "remove-cell" in injected.metadata["tags"] and "injected-parameters" in injected.metadata["tags"]
+    assert table.source.startswith("```{list-table} Parameters of the run on this page (full profile)\n")
+    assert rows(table.source) == [
+        ["Parameter", "Default", "This run", "Meaning"],
+        ["`d`", "`3`", "`40`", r"dimension\, at least 2"],
+        ["`target`", "`'z1'`", "`'He2(z1)'`", r"a polynomial \| a text"],
+        ["`seed`", "`0`", "`5`", "–"],
+    ]
+    assert code.source.startswith("d = 3") and {"parameters", "hide-input"} <= set(code.metadata["tags"])
+    assert code.metadata["mystnb"] == {"code_prompt_show": LABEL, "code_prompt_hide": LABEL}
 
 
 def test_the_page_says_its_parameters_at_the_quick_profile_too():
-    cells = site_source.site_copy(executed([CLAIM], injected=False)).cells
-    assert cells[2].source.startswith("The run on this page")
+    notebook = executed([CLAIM], injected=False)
+    notebook.metadata[RECORD] |= {"profile": "quick", "parameters": [["d", 3], ["target", "z1"], ["seed", 0]]}
+    table = site_source.site_copy(notebook).cells[1].source
+    assert "(quick profile)" in table
+    assert [row[1:3] for row in rows(table)[1:]] == [["`3`", "`3`"], ["`'z1'`", "`'z1'`"], ["`0`", "`0`"]]
+
+
+@pytest.mark.parametrize(
+    ("source", "meaning"),
+    [
+        ("n = 3  # a size", "a size"),
+        ("# a size\nn = 3", "a size"),
+        ("# above\nn = 3  # behind", "behind"),
+        ("k = 1  # another\nn = 3", ""),
+        ("n = [\n    1,\n    2,\n]  # two sizes", "two sizes"),
+        ('n = "# no comment"  # a text', "a text"),
+    ],
+)
+def test_the_meaning_of_a_parameter_is_its_comment(source, meaning):
+    assert meanings(source)["n"] == meaning
 
 
 def test_the_page_ends_with_how_it_was_made():

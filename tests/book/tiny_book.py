@@ -10,7 +10,7 @@ import yaml
 CLAIM = {
     "id": "{idea}/it_runs", "statement": "It runs.", "source": "measured here", "test": "test_it",
     "predicted": 1.0, "measured": 1.0, "spread": "", "tolerance": "at least 1", "why": "it is exact",
-    "holds": True, "outside": "",
+    "holds": True, "outside": "", "unmeasured": "",
 }  # fmt: skip
 EMIT = """from IPython.display import display
 display({{'application/vnd.beyond-kernel.claims+json': [{claim!r}]}}, raw=True)"""

@@ -114,7 +114,7 @@ def test_population_correlation_against_sampling_in_three_directions():
     assert (sampled - population_correlation(target, W)).abs().max() < 0.015
 
 
-def test_gradient_follows_the_expected_hessian_with_the_factor_one_over_root_two_pi():
+def test_gradient_follows_the_expected_hessian_with_its_factor():
     d = 60
     target = parse_target(TWO, d, seed=2)
     W = torch.randn(200, d, generator=torch.Generator().manual_seed(5), dtype=torch.float64)

@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 
+from beyond_kernel.foundations.inputs.laws import sphere
+from beyond_kernel.foundations.learning.samples import draw_problem
 from beyond_kernel.foundations.targets.target import parse_target
-from beyond_kernel.kernel_regime.degree_by_degree import (
-    predicted_curve,
-)
-from beyond_kernel.kernel_regime.degree_by_degree_cells import learning_cell
+from beyond_kernel.kernel_regime.degree_by_degree import predicted_curve, predicted_scaling
+from beyond_kernel.kernel_regime.degree_by_degree_cells import learning_cell, samples_cell
+from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel
+from beyond_kernel.random_streams import generator_for
 
 THREE = "(z1 + z1*z2 + z1*z2*z3)/sqrt(3)"
 
@@ -48,6 +50,31 @@ def test_on_gaussian_inputs_the_risk_leaves_the_theory_of_the_sphere():
     cells = [learning_cell(THREE, 14, 400, "random features", 0.1, law="gaussian", seed=seed) for seed in range(6)]
     predicted = predicted_curve(target, [400], "random features", 0.1)["risk"][0]
     assert np.mean([cell["risk"] for cell in cells]) > 1.3 * predicted
+
+
+@pytest.mark.parametrize(("degree", "d"), [(1, 12), (2, 8), (3, 8)])
+def test_a_single_degree_needs_the_predicted_number_of_samples(degree, d):
+    """Geometric mean over six seeds; single seeds are off by up to 1.35."""
+    told = predicted_scaling([degree], [d], "random features", 0.1).item()
+    found = [samples_cell(degree, d, "random features", 0.1, 1024, seed=seed)["samples"] for seed in range(6)]
+    assert np.exp(np.mean(np.log(found))) == pytest.approx(told, rel=0.25)
+
+
+def test_a_ladder_that_ends_too_early_says_so():
+    assert math.isnan(samples_cell(3, 8, "tangent", 0.1, 100, seed=0)["samples"])
+    assert math.isnan(samples_cell(3, 8, "tangent", 0.1, 5, seed=0)["samples"])
+
+
+@pytest.mark.parametrize("law", ["sphere", "gaussian"])
+def test_risk_is_in_units_of_the_variance_under_the_law_of_the_inputs(law):
+    """The scale of the target drops out; the best constant, what a huge noise leaves, has risk one."""
+    text = "z1*z2*z3*z4 + 3"
+    risks = [
+        learning_cell(text, 8, 60, "tangent", 30.0, law=law, n_test=20_000, seed=seed)["risk"] for seed in range(4)
+    ]
+    assert 0.9 < np.median(risks)
+    small, large = (learning_cell(f"{factor}*z1", 8, 60, "tangent", 0.0, law=law, seed=0)["risk"] for factor in (1, 9))
+    assert small == pytest.approx(large, rel=1e-6)
 
 
 def test_result_of_a_cell_repeats_with_its_seed():

@@ -9,7 +9,7 @@ import torch
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.inputs.laws import gaussian, sphere
 from beyond_kernel.kernel_regime.activations import ACTIVATIONS, activation_of
-from beyond_kernel.kernel_regime.dual_kernels import dual_random_feature_kernel, dual_tangent_kernel
+from beyond_kernel.kernel_regime.dual_kernels import CLOSED_FORMS, dual_random_feature_kernel, dual_tangent_kernel
 from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel, tangent_kernel
 from beyond_kernel.random_streams import generator_for
 
@@ -73,7 +73,21 @@ def test_smooth_duals_equal_quadrature_in_two_dimensions(name):
         assert float(dual_tangent_kernel(X, None, bias, name)[i, j]) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(("name", "function"), [("relu", lambda z: z.clamp(min=0)), ("erf", lambda z: torch.erf(z))])
+CALLABLES = {
+    "relu": lambda z: z.clamp(min=0),
+    "erf": lambda z: torch.erf(z),
+    "sine": lambda z: torch.sin(z),
+    "square": lambda z: z * z,
+    "identity": lambda z: 1 * z,
+}
+"""Functions that the package does not know by name, so that they go through the Hermite series."""
+
+
+def test_every_closed_form_is_compared_with_the_series():
+    assert set(CALLABLES) == set(CLOSED_FORMS)
+
+
+@pytest.mark.parametrize(("name", "function"), CALLABLES.items())
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
 def test_series_of_a_callable_equals_the_closed_form(name, function, dtype, tolerance):
     """Different lengths, and pairs so close that the ReLU series has to hand over to two dimensions."""
@@ -99,6 +113,25 @@ def test_sine_has_its_closed_form():
     assert torch.allclose(dual_random_feature_kernel(X, Z, activation="sine"), head, atol=1e-12)
     whole = head + D * c * damping * torch.cosh(c)
     assert torch.allclose(dual_tangent_kernel(X, Z, activation="sine"), whole, atol=1e-11)
+
+
+def test_powers_of_the_ramp_and_the_cosine_have_closed_forms_that_the_series_finds():
+    """Cho and Saul 2009, J_2 = 3 sin cos + (pi - theta)(1 + 2 cos^2); E cos u cos v = exp(-(a + b) / 2) cosh(c)."""
+    X, Z = points(20, seed=8), points(30, seed=9)
+    x, z = X.square().sum(1)[:, None] / D, Z.square().sum(1) / D
+    cosine = X @ Z.T / D / (x * z).sqrt()
+    theta, sine = torch.acos(cosine), (1 - cosine.square()).sqrt()
+    ramp = x * z * (3 * sine * cosine + (math.pi - theta) * (1 + 2 * cosine.square())) / (2 * math.pi)
+    found = dual_random_feature_kernel(X, Z, activation=lambda u: u.clamp(min=0).square())
+    assert torch.allclose(found, ramp, rtol=1e-9, atol=1e-10)
+    wave = torch.exp(-(x + z) / 2) * torch.cosh(X @ Z.T / D)
+    assert torch.allclose(dual_random_feature_kernel(X, Z, activation=torch.cos), wave, atol=1e-12)
+
+
+def test_sine_of_long_inputs_does_not_overflow():
+    """At 40 times the length exp(-var) and sinh(c) leave float32; the product is 1/2 on the diagonal, 0 elsewhere."""
+    X = 40 * points(10, seed=9, dtype=torch.float32)
+    assert torch.allclose(dual_random_feature_kernel(X, activation="sine"), torch.eye(10) / 2, atol=1e-6)
 
 
 def test_identity_and_square_by_hand():

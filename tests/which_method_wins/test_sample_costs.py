@@ -18,7 +18,7 @@ from beyond_kernel.kernel_regime.kernel_learners import (
 from beyond_kernel.transfer.frozen_representation import fit_transferred
 from beyond_kernel.which_method_wins.sample_costs import (
     Cost,
-    cost_table,
+    cost_columns,
     predicted_orders,
     sample_costs,
 )
@@ -30,19 +30,44 @@ LEARNERS = [
 
 # Worked by hand from the exponents of each target: "-" where the condition fails.
 WORKED = {
-    "z1": ["d", "d", "-", "1", "d", "d", "d", "d", "d^2"],
-    "h2(z1)": ["d^2", "d^2", "d^2", "1", "d", "d", "d", "d", "d^2"],
-    "h3(z1)": ["d^3", "d^3", "-", "1", "d^2", "d^(3/2)", "d", "d", "d^3"],
-    "h4(z2)": ["d^4", "d^4", "-", "1", "d^3", "d^2", "d", "d", "d^4"],
-    "h5(z1) + h7(z1)": ["d^7", "d^7", "-", "1", "d^4", "d^(5/2)", "d", "d", "d^5"],
-    "z1 + h3(z1)": ["d^3", "d^3", "-", "1", "d", "d", "d", "d", "d^2"],
-    "((z1 + z2)/sqrt(2))^3 - 3*(z1 + z2)/sqrt(2)": ["d^3", "d^3", "-", "1", "d^2", "d^(3/2)", "d", "d", "d^3"],
-    "z1 + z1*z2 + z1*z2*z3": ["d^3", "d^3", "-", "1", "-", "-", "-", "-", "d^2"],
-    "z1 + z1*z2*z3": ["d^3", "d^3", "-", "1", "-", "-", "-", "-", "d^2"],
-    "z1*z2*z3": ["d^3", "d^3", "-", "1", "-", "-", "-", "-", "d^3"],
-    "z1*z2": ["d^2", "d^2", "d^2", "1", "-", "-", "-", "-", "d^2"],
-    "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2": ["d^4", "d^4", "d^2", "1", "-", "-", "-", "-", "d^2"],
+    "z1": ["d", "d", "-", "1", "d", "d", "d", "d", "d"],
+    "h2(z1)": ["d^2", "d^2", "d^2", "1", "d", "d", "d", "d", "d"],
+    "h3(z1)": ["d^3", "d^3", "-", "1", "d^2", "d^(3/2)", "d", "d", "d^2"],
+    "h4(z2)": ["d^4", "d^4", "-", "1", "d^3", "d^2", "d", "d", "d^3"],
+    "h5(z1) + h7(z1)": ["d^7", "d^7", "-", "1", "d^4", "d^(5/2)", "d", "d", "d^4"],
+    "z1 + h3(z1)": ["d^3", "d^3", "-", "1", "d", "d", "d", "d", "d"],
+    "((z1 + z2)/sqrt(2))^3 - 3*(z1 + z2)/sqrt(2)": ["d^3", "d^3", "-", "1", "d^2", "d^(3/2)", "d", "d", "d^2"],
+    "z1 + z1*z2 + z1*z2*z3": ["d^3", "d^3", "-", "1", "-", "-", "-", "-", "d"],
+    "z1 + z1*z2*z3": ["d^3", "d^3", "-", "1", "-", "-", "-", "-", "d"],
+    "z1*z2*z3": ["d^3", "d^3", "-", "1", "-", "-", "-", "-", "d^2"],
+    "z1*z2": ["d^2", "d^2", "d^2", "1", "-", "-", "-", "-", "d"],
+    "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2": ["d^4", "d^4", "d^2", "1", "-", "-", "-", "-", "d"],
 }
+
+# Table 1 of Abbe, Boix-Adsera and Misiakiewicz (2023): its three targets, and the rows "Kernels" and "SGD on NN".
+TABLE_1 = {
+    "z1*z2": ("d^2", "d"),
+    "z1*z2*z3*z4": ("d^4", "d^3"),
+    "z1*z2*z3*z4*z5*z6": ("d^6", "d^5"),
+    "z1 + z1*z2": ("d^2", "d"),
+    "z1*z2 + z1*z2*z3*z4": ("d^4", "d"),
+    "z1*z2*z3 + z1*z2*z3*z4*z5*z6": ("d^6", "d^2"),
+    "z1 + z1*z2 + z1*z2*z3 + z1*z2*z3*z4": ("d^4", "d"),
+}
+
+
+@pytest.mark.parametrize("text", TABLE_1)
+def test_kernels_and_networks_pay_what_the_paper_s_table_says(text):
+    orders = {cost.learner: cost.order for cost in sample_costs(text)}
+    assert (orders["tangent kernel"], orders["network SGD"]) == TABLE_1[text]
+    assert orders["random-feature kernel"] == orders["tangent kernel"]
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
+def test_one_direction_costs_a_network_as_many_steps_as_online_sgd(k):
+    """Both papers give d^max(k - 1, 1) for He_k: Ben Arous et al. (2021), and Conjecture 2 of Abbe et al. (2023)."""
+    orders = {cost.learner: cost.exponent for cost in sample_costs(f"He{k}(z1)")}
+    assert orders["network SGD"] == orders["online SGD"] == max(k - 1, 1)
 
 
 @pytest.mark.parametrize("text", WORKED)
@@ -68,6 +93,40 @@ def test_reasons_name_the_numbers_that_decide():
     assert "information exponent 4" in even["online SGD"].reason
     square = {cost.learner: cost for cost in sample_costs(parse_target("h2(z1)", 6))}
     assert "log d" in square["online SGD"].reason
+
+
+def test_a_network_pays_by_the_leap_in_the_worst_coordinates():
+    """The turned cubic staircase has leap 1 as written; across its first direction it is of degree three."""
+    text = "z1 + z2 + ((z1 - z2)/sqrt(2))^3 - 3*(z1 - z2)/sqrt(2)"
+    row = sample_costs(text)[-1]
+    assert parse_target(text, 4).leap() == 1 and row.order == "d^2"
+    assert "isotropic leap 3, 1 in the coordinates of the text" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("h4(z1)", "degree 4 shows what H does not, from about d^4"),
+        ("h2(z1) + h2(z1)*h2(z2)", "degree 4 shows"),
+        ("h2(z1) + h6(z2)", "degree 6 shows"),
+        ("h3(z1)", "odd ones from three on cannot be seen"),
+        ("h2(z1) + h5(z2)", "even degrees do not show the rest"),
+        ("h4(z1) + z2", "even degrees do not show the rest"),
+    ],
+)
+def test_what_one_step_makes_of_the_directions_that_the_hessian_kills(text, phrase):
+    """ReLU has c_3 = c_5 = 0 but c_4 and c_6 not zero; worked by hand which parts hold which directions."""
+    row = sample_costs(text)[2]
+    assert row.learner == "one step" and not row.holds and row.order == "-"
+    assert phrase in row.reason
+
+
+def test_a_text_stands_for_its_target():
+    for text in WORKED:
+        assert sample_costs(text) == sample_costs(parse_target(text, 9))
+    for wrong in ("relu", 3, lambda z: z, None):
+        with pytest.raises(BadParameter, match="must be a polynomial target or its text"):
+            sample_costs(wrong)
 
 
 def test_the_order_in_d_does_not_depend_on_d_or_on_the_directions():
@@ -102,15 +161,19 @@ def test_predicted_orders_are_powers_and_share_lines():
     by_power = {float(row[1] / row[0]): str(row.methods.values) for row in orders}
     assert sorted(round(math.log10(power), 9) for power in by_power) == [0, 1, 1.5, 2, 3]
     shared = by_power[1000.0]
-    assert shared == "random-feature kernel, tangent kernel, network SGD: d^3"
+    assert shared == "random-feature kernel, tangent kernel: d^3"
+    assert by_power[100.0] == "online SGD, network SGD: d^2"
     assert not any("one step" in name for name in by_power.values())  # its condition fails
     assert float(orders.sel(methods=shared, d=10)) == pytest.approx(1000)
 
 
-def test_the_table_says_why():
-    table = cost_table(sample_costs(parse_target("z1*z2*z3", 5)))
-    assert len(table.splitlines()) == 2 * len(LEARNERS)
-    assert "n ~ d^3" in table and "rank of H = 0 of 3" in table and "kernel_regime/degree_by_degree" in table
+def test_the_columns_say_why():
+    columns = cost_columns(sample_costs("z1*z2*z3"))
+    assert [len(column) for column in columns.values()] == [len(LEARNERS)] * 6
+    assert columns["method"] == LEARNERS and columns["cost"][:3] == ["d^3", "d^3", "-"]
+    assert columns["condition"][2] == "fails: non-degenerate expected Hessian"
+    assert columns["numbers of this target"][2].startswith("rank of H = 0 of 3")
+    assert columns["chapter"][0] == "degree by degree"
 
 
 def test_orders_in_words():

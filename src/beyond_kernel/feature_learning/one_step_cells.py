@@ -21,7 +21,7 @@ from beyond_kernel.feature_learning.one_step import (
 )
 from beyond_kernel.feature_learning.one_step_theory import linear_correlation, population_correlation
 from beyond_kernel.foundations.learning.learners import Predictor
-from beyond_kernel.foundations.learning.measures import energy_per_direction, risk, subspace_overlap
+from beyond_kernel.foundations.learning.measures import energy_per_direction, leading_subspace, risk, subspace_overlap
 from beyond_kernel.foundations.learning.networks import symmetric_init, with_new_biases
 from beyond_kernel.foundations.learning.samples import Problem, draw_problem, draw_sample
 from beyond_kernel.foundations.targets.target import Target, parse_target
@@ -77,7 +77,8 @@ def overlap_cell(
     """Run the step on n = ratio d^2 samples and measure what of the neurons lies in the hidden subspace.
 
     Returns:
-        ``overlap``: mean over neurons; ``energies``: its parts along each relevant direction, as an array.
+        ``overlap``: mean over neurons; ``energies``: its parts along each relevant direction, as an array;
+        ``leading``: share of the hidden subspace that the top r right singular vectors of W span.
     """
     truth, n = _target(target, d, seed), _size(ratio, d)
     sample = draw_sample(truth, n, noise, generator_for(seed, "overlap", n, d), device=device)
@@ -101,7 +102,7 @@ def variant_cell(
     """Run Algorithm 1, or one of its ``VARIANTS``, to the end.
 
     Returns:
-        ``risk``, ``overlap``, and the ``energies`` along each relevant direction.
+        ``risk``, and ``overlap``, ``energies`` and ``leading`` as ``overlap_cell``.
     """
     truth, problem = _problem(target, d, ratio, noise, device, seed)
     pieces = VARIANTS[one_of("variant", variant, tuple(VARIANTS))]
@@ -145,6 +146,7 @@ def _overlaps(W: torch.Tensor, truth: Target) -> dict:
     return {
         "overlap": float(subspace_overlap(W, directions).mean()),
         "energies": energy_per_direction(W, directions).cpu().numpy(),
+        "leading": float((leading_subspace(W, truth.rank).T @ directions).square().sum()) / truth.rank,
     }
 
 

@@ -37,8 +37,8 @@ def dual_random_feature_kernel(
     Raises:
         BadParameter: if shapes do not fit, an entry is not finite, bias is negative, or the activation cannot be used.
 
-    Source: Cho and Saul 2009 (relu); Williams 1997 (erf); Daniely, Frostig, Singer 2016 (Hermite series).
-    Chapter: tangent_kernel.
+    Source: Cho and Saul 2009 (relu); Williams 1997 (erf); ``CLOSED_FORMS`` for the others that have one here; Daniely,
+    Frostig, Singer 2016 (Hermite series). Chapter: tangent_kernel.
     """
     return _kernel(X, Z, bias, activation, tangent=False)
 
@@ -91,8 +91,54 @@ def erf_means(covariance: torch.Tensor, x_variance: torch.Tensor, z_variance: to
     return (2 / math.pi) * torch.asin(2 * covariance / product.sqrt())
 
 
-CLOSED_FORMS = {"relu": relu_means, "erf": erf_means}
-"""Both expectations as a function of covariance and variances, by name of the activation."""
+def sine_means(
+    covariance: torch.Tensor, x_variance: torch.Tensor, z_variance: torch.Tensor, order: int
+) -> torch.Tensor:
+    """Return E sin u sin v for order 0 and E cos u cos v for order 1, (u, v) Gaussian with mean zero.
+
+    They are exp(-(var u + var v) / 2) times sinh(c) and cosh(c), here as products of factors that cannot overflow.
+
+    Args:
+        covariance: c, of u and v, any shape.
+        x_variance: of u, broadcast against it.
+        z_variance: of v, broadcast against it.
+        order: 0 for the function, 1 for its derivative.
+
+    Source: the characteristic function of u - v and u + v. Chapter: tangent_kernel.
+    """
+    size = covariance.abs()
+    front = torch.exp(size - (x_variance + z_variance) / 2) / 2
+    if order:
+        return front * (1 + torch.exp(-2 * size))
+    return -front * covariance.sign() * torch.expm1(-2 * size)
+
+
+def square_means(
+    covariance: torch.Tensor, x_variance: torch.Tensor, z_variance: torch.Tensor, order: int
+) -> torch.Tensor:
+    """Return E u^2 v^2 = var u var v + 2 c^2 for order 0 and E 4 u v = 4 c for order 1, arguments as ``sine_means``.
+
+    Source: Isserlis' theorem. Chapter: tangent_kernel.
+    """
+    return 4 * covariance if order else x_variance * z_variance + 2 * covariance.square()
+
+
+def identity_means(
+    covariance: torch.Tensor, x_variance: torch.Tensor, z_variance: torch.Tensor, order: int
+) -> torch.Tensor:
+    """Return E u v = c for order 0 and 1 for order 1, arguments as ``sine_means``. Chapter: tangent_kernel."""
+    return torch.ones_like(covariance) if order else covariance
+
+
+CLOSED_FORMS = {
+    "relu": relu_means,
+    "erf": erf_means,
+    "sine": sine_means,
+    "square": square_means,
+    "identity": identity_means,
+}
+"""Both expectations as a function of covariance and variances, by name of the activation. Many more have one: every
+power of the ramp, exponentials, all polynomials; a callable goes through the series, whatever it is."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,15 @@ def training_cell(
 
 
 def degree_risk_cell(
-    target: str, d: int, n: int, noise: float, offset: float, *, device: str = "cpu", seed: int
+    target: str,
+    d: int,
+    n: int,
+    noise: float,
+    offset: float,
+    *,
+    degree: int | None = None,
+    device: str = "cpu",
+    seed: int,
 ) -> dict[str, np.ndarray]:
     """Fit kernel ridge regression with K_B to the part of each degree of a target, each as a task of its own.
 
@@ -106,6 +114,7 @@ def degree_risk_cell(
         n: training points on the sphere, all the labels that are seen.
         noise: standard deviation of the label noise.
         offset: B.
+        degree: of the only part that is fitted; all of ``degrees_of`` where it is left out.
         device: where everything lies.
         seed: of everything drawn.
 
@@ -119,7 +128,7 @@ def degree_risk_cell(
     """
     kernel = functools.partial(sparse_bias_kernel, offset=offset)
     risks = []
-    for part in _parts(target, d, seed):
+    for part in _parts(target, d, seed, degree):
         problem = draw_problem(part, n, noise, seed, "sphere", TEST_POINTS, device=device)
         prediction = kernel_ridge(problem.train, kernel)(problem.test.X)
         risks.append(risk(prediction, problem.test.truth, sphere_variance(part)).value)
@@ -181,6 +190,6 @@ def samples_for_part(target: str, degree: int, d: int, noise: float, offset: flo
     return samples_for_risk(spectrum, sphere_energies(part), level * sphere_variance(part), noise)
 
 
-def _parts(target: str, d: int, seed: int) -> list[Target]:
+def _parts(target: str, d: int, seed: int, degree: int | None = None) -> list[Target]:
     truth = parse_target(target, d, seed)
-    return [truth.part(k).normalised() for k in degrees_of(truth)]
+    return [truth.part(k).normalised() for k in (degrees_of(truth) if degree is None else [degree])]

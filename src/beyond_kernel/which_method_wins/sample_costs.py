@@ -7,8 +7,12 @@ from fractions import Fraction
 
 import xarray
 
-from beyond_kernel.checks import list_of, whole_number
+from beyond_kernel.checks import BadParameter, list_of, whole_number
 from beyond_kernel.foundations.exponents.exponents import generative_exponent
+from beyond_kernel.foundations.exponents.isotropic_leap import isotropic_leap
+from beyond_kernel.foundations.exponents.links import as_link
+from beyond_kernel.foundations.targets.algebra import gradient, order
+from beyond_kernel.foundations.targets.exact_rank import exact_rank
 from beyond_kernel.foundations.targets.target import Target
 
 _PLANNED = "planned"
@@ -49,25 +53,26 @@ class Cost:
         return {0: "1", 1: "d"}.get(power.numerator, f"d^{power}")
 
 
-def sample_costs(target: Target) -> list[Cost]:
+def sample_costs(target: Target | str) -> list[Cost]:
     """Return for each method of the book the order of samples that its theory predicts for a target.
 
     Inputs are Gaussian, or uniform on the sphere for the kernels; d grows, degree and number of directions do not.
     Every order is up to constants and logarithms. Where two theorems speak of one method, the row is the one for
-    polynomials. A row bears the label of its learner, so that theory and measurement join by name.
+    polynomials. A row bears the label of its learner, so that theory and measurement join by name. Recursive feature
+    machines have no row: we know of no theorem with their order for these targets.
 
     Args:
-        target: polynomial target, not constant.
+        target: polynomial target, not constant, or its text.
 
     Raises:
-        BadParameter: if the target is constant.
+        BadParameter: if the target is constant, or no polynomial.
 
     Source: the papers named in the rows. Chapter: targets_and_inputs.
 
-    >>> from beyond_kernel.foundations.targets.target import parse_target
-    >>> {cost.learner: cost.order for cost in sample_costs(parse_target("h2(z1)*h2(z2)", 9))}["tangent kernel"]
+    >>> {cost.learner: cost.order for cost in sample_costs("h2(z1)*h2(z2)")}["tangent kernel"]
     'd^4'
     """
+    target = _polynomial(target)
     target.information_exponent()  # refuses a constant
     return [
         _kernel(target, "random-feature kernel"),
@@ -82,20 +87,25 @@ def sample_costs(target: Target) -> list[Cost]:
     ]
 
 
-def cost_table(costs: Sequence[Cost]) -> str:
-    """Return rows as a plain text table: method, order, whether and why the condition holds, source, chapter.
+def cost_columns(costs: Sequence[Cost]) -> dict[str, list[str]]:
+    """Return rows as the columns of a table: method, cost, condition, reason, source, chapter.
 
     Args:
         costs: rows from ``sample_costs``.
 
     Chapter: targets_and_inputs.
+
+    >>> cost_columns(sample_costs("z1*z2"))["cost"][:3]
+    ['d^2', 'd^2', 'd^2']
     """
-    lines = []
-    for cost in costs:
-        mark = "yes" if cost.holds else "no "
-        lines.append(f"{cost.learner:<22} n ~ {cost.order:<8} {mark} {cost.condition}: {cost.reason}")
-        lines.append(f"{'':<22} {cost.source}; chapter: {cost.chapter}")
-    return "\n".join(lines)
+    return {
+        "method": [cost.learner for cost in costs],
+        "cost": [cost.order for cost in costs],
+        "condition": [cost.condition if cost.holds else f"fails: {cost.condition}" for cost in costs],
+        "numbers of this target": [cost.reason for cost in costs],
+        "source": [cost.source for cost in costs],
+        "chapter": [cost.chapter.split("/")[-1].replace("_", " ") for cost in costs],
+    }
 
 
 def predicted_orders(costs: Sequence[Cost], dims: Sequence[int]) -> xarray.DataArray:
@@ -119,6 +129,15 @@ def predicted_orders(costs: Sequence[Cost], dims: Sequence[int]) -> xarray.DataA
     return xarray.DataArray(values, {"methods": names, "d": list(dims)}, ["methods", "d"])
 
 
+def _polynomial(target: Target | str) -> Target:
+    if isinstance(target, Target):
+        return target
+    found = as_link(target).target if isinstance(target, str) else None
+    if found is None:
+        raise BadParameter(f"target = {target!r} is not accepted: it must be a polynomial target or its text.")
+    return found
+
+
 def _kernel(target: Target, learner: str) -> Cost:
     """Return the row of a kernel that no rotation changes: the bound is the same for all of them."""
     return Cost(
@@ -126,7 +145,7 @@ def _kernel(target: Target, learner: str) -> Cost:
         float(target.degree),
         "biases, where an odd degree is above one",
         True,
-        f"degree p = {target.degree}; fewer directions do not help a rotation-invariant kernel",
+        f"degree p = {target.degree}; few directions do not help a rotation-invariant kernel fixed beforehand",
         "Ghorbani et al. 2021 (abstract)",
         "kernel_regime/degree_by_degree",
     )
@@ -135,16 +154,31 @@ def _kernel(target: Target, learner: str) -> Cost:
 def _one_step(target: Target) -> Cost:
     seen, rank = target.hessian_rank(), target.rank
     holds = not target.has_degenerate_hessian
-    fault = f"rank of H = {seen} of {rank}" + ("" if holds else ": what lives on the others is not learnt")
+    fault = f"rank of H = {seen} of {rank}; " + (
+        f"n ~ d^2 r + d r^p with r = {rank}, p = {target.degree}" if holds else _unseen(target)
+    )
     return Cost(
         "one step",
         2.0 if holds else math.nan,
         "non-degenerate expected Hessian",
         holds,
-        fault + (f"; n ~ d^2 r + d r^p with r = {rank}, p = {target.degree}" if holds else ""),
+        fault,
         "Damian, Lee, Soltanolkotabi 2022, Theorem 1",
         "feature_learning/one_step",
     )
+
+
+def _unseen(target: Target) -> str:
+    """Return what one step of ReLU neurons without biases makes of the directions that H kills, in words.
+
+    The gradient of such a neuron has the terms c_k C_k(w, ..., w, .) / (k - 1)! with the coefficients c_k of ReLU in
+    He_k: c_k = 0 for odd k from three on, and an even k from four on stands against noise from about n = d^k.
+    """
+    for k in range(4, target.degree + 1, 2):
+        even = {index: c for index, c in target.coefficients.items() if order(index) % 2 == 0 and order(index) <= k}
+        if exact_rank(list(gradient(even).values())) == target.rank:
+            return f"degree {k} shows what H does not, from about d^{k}, the price of a kernel"
+    return "even degrees do not show the rest, odd ones from three on cannot be seen, a linear part is fitted apart"
 
 
 def _transfer(target: Target) -> Cost:
@@ -205,14 +239,15 @@ def _spectral(target: Target) -> Cost:
 
 
 def _layers(target: Target) -> Cost:
-    leap = target.leap()
+    iso, leap = isotropic_leap(target), target.leap()
+    note = "" if iso == leap else f", {leap} in the coordinates of the text"
     return Cost(
         "network SGD",
-        float(max(leap, 2)),
-        "none (a conjecture, proved for a class of targets)",
+        float(max(iso - 1, 1)),
+        "a conjecture, proved for a class of targets",
         True,
-        f"leap {leap} in the coordinates of the text; two layers, steps, each with a fresh sample",
-        "Abbe, Boix-Adsera, Misiakiewicz 2023 (abstract)",
+        f"isotropic leap {iso}{note}; steps, each with a fresh sample, all exceptions of measure zero aside",
+        "Abbe, Boix-Adsera, Misiakiewicz 2023, Conjecture 2 and Appendix B.2",
         _PLANNED,
     )
 

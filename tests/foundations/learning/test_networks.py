@@ -123,3 +123,51 @@ def test_bad_input_is_refused_with_a_sentence():
         TwoLayerNetwork(torch.ones(4, 2), torch.ones(3), torch.ones(4))
     with pytest.raises(BadParameter, match=r"shape \(n, 3\)"):
         symmetric_init(4, 3, generator)(torch.ones(5, 2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_network_survives_a_file_of_plain_tensors(dtype, tmp_path):
+    network = with_new_biases(symmetric_init(6, 3, torch.Generator().manual_seed(2), dtype), torch.Generator())
+    torch.save(network.state_dict(), tmp_path / "network.pt")
+    loaded = TwoLayerNetwork.from_state_dict(torch.load(tmp_path / "network.pt", weights_only=True))
+    X = torch.randn(9, 3, generator=torch.Generator().manual_seed(3), dtype=dtype)
+    assert torch.equal(loaded(X), network(X)) and loaded(X).dtype == dtype
+    for name in ("W", "a", "b"):
+        assert torch.equal(getattr(loaded, name), getattr(network, name))
+
+
+def test_what_is_saved_is_a_copy_without_history_and_no_larger_than_the_network(tmp_path):
+    store = torch.randn(100_000, 3, requires_grad=True)
+    network = TwoLayerNetwork(store[:4], torch.ones(4), torch.zeros(4))
+    state = network.state_dict()
+    assert not any(tensor.requires_grad for tensor in state.values())
+    state["a"][0] = 7
+    assert float(network.a[0]) == 1
+    torch.save(state, tmp_path / "network.pt")
+    assert (tmp_path / "network.pt").stat().st_size < 10_000  # 20 numbers and the frame of the file
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "sentence"),
+    [
+        (
+            lambda state: {**state, "c": state["a"]},
+            BadParameter,
+            "state has the names W, a, b, c: it must have W, a, b",
+        ),
+        (lambda state: {"W": state["W"]}, BadParameter, "state has the names W: it must have W, a, b"),
+        (lambda state: {**state, "a": state["a"][:2]}, BadParameter, r"a has shape \(2,\): it must have shape \(4,\)"),
+        (lambda state: {**state, "W": state["a"]}, BadParameter, r"W has shape \(4,\)"),
+        (
+            lambda state: {**state, "b": state["b"].float()},
+            BadParameter,
+            "torch.float32 on cpu and torch.float64 on cpu",
+        ),
+        (lambda state: {**state, "b": state["b"].numpy()}, TypeError, r"b is of type ndarray.*torch.as_tensor\(b\)"),
+        (lambda state: list(state.values()), TypeError, "state is of type list: it must map the names W, a, b"),
+    ],
+)
+def test_what_is_no_saved_network_is_refused_in_a_sentence(change, error, sentence):
+    state = symmetric_init(4, 3, torch.Generator().manual_seed(0)).state_dict()
+    with pytest.raises(error, match=sentence):
+        TwoLayerNetwork.from_state_dict(change(state))

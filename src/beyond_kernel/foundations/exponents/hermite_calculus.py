@@ -15,7 +15,7 @@ from beyond_kernel.foundations.exponents.label_transformations import (
     LabelTransformation,
     label_transformation,
 )
-from beyond_kernel.foundations.exponents.links import as_link, mean_and_variance
+from beyond_kernel.foundations.exponents.links import Link, as_link, mean_and_variance
 from beyond_kernel.foundations.targets.hermite import hermite, hermite_coefficients, hermite_table
 
 RAMPS = {"step": 0, "relu": 1, "relu squared / 2": 2}
@@ -116,6 +116,28 @@ def expected_overlap(link: str, d: int, n: int) -> float:
     """
     energy = transformation_of(link, 1).energy
     return 1 / (1 + (whole_number("d", d) - 1) / (whole_number("n", n) * energy))
+
+
+def expected_leak(link: str, d: int) -> float:
+    """Return the share of a hidden direction u in the mean of y_i x_i for a centred label y = f(<u, x>) without signal.
+
+    The noise of the mean has the variance E y^2 z^2 / n along u and E y^2 / n in each of the d - 1 directions across, so
+    the share is s / (s + d - 1) with s = E y^2 z^2 / E y^2, a quotient of means. The mean of the quotient is smaller.
+
+    Args:
+        link: whatever ``as_link`` takes.
+        d: dimension.
+
+    Source: derived here. Chapter: hermite_calculus.
+
+    >>> round(expected_leak("he3", 100) * 106, 6)
+    7.0
+    """
+    given = as_link(link)
+    mean, variance = mean_and_variance(given)
+    weighted, _ = mean_and_variance(Link(given.name, lambda z: ((given(z) - mean) * z) ** 2, given.breakpoints))
+    quotient = weighted / variance
+    return quotient / (quotient + whole_number("d", d) - 1)
 
 
 def energy_within(reach: float, k: int) -> float:

@@ -1,11 +1,12 @@
 """Two-layer ReLU networks, their gradients, and the draws from which everything starts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 
-from beyond_kernel.checks import BadParameter, matrix, vector, whole_number
+from beyond_kernel.checks import BadParameter, floating, matrix, vector, whole_number
 
 BLOCK = 4096
 """Rows of inputs that are handled at once, so that the (rows, m) intermediates stay small."""
@@ -72,6 +73,35 @@ class TwoLayerNetwork:
     def to(self, like: torch.Tensor) -> "TwoLayerNetwork":
         """Return the network in the dtype and on the device of a tensor."""
         return TwoLayerNetwork(self.W.to(like), self.a.to(like), self.b.to(like))
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return copies of W, a and b by name: plain tensors, to save with ``torch.save``.
+
+        >>> network = symmetric_init(4, 3, torch.Generator().manual_seed(0))
+        >>> {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        {'W': (4, 3), 'a': (4,), 'b': (4,)}
+        """
+        return {name: getattr(self, name).detach().clone() for name in ("W", "a", "b")}
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, torch.Tensor]) -> "TwoLayerNetwork":
+        """Return the network of saved tensors, in their dtype and on their device.
+
+        Args:
+            state: W, a and b by name, as from ``torch.load(path, weights_only=True)``.
+
+        Raises:
+            BadParameter: if a name is missing or left over, or shapes, dtypes or devices do not fit together.
+            TypeError: if it is no mapping, or holds anything but floating-point tensors.
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state is of type {type(state).__name__}: it must map the names W, a, b to tensors.")
+        if set(state) != {"W", "a", "b"}:
+            raise BadParameter(f"state has the names {', '.join(sorted(map(str, state)))}: it must have W, a, b.")
+        kinds = {f"{floating(name, tensor).dtype} on {tensor.device}" for name, tensor in state.items()}
+        if len(kinds) > 1:
+            raise BadParameter(f"state holds {' and '.join(sorted(kinds))}: W, a and b must share dtype and device.")
+        return cls(**state)
 
     def loss_gradient(self, X: torch.Tensor, y: torch.Tensor) -> LossGradient:
         """Return the loss (1/n) |f(X) - y|^2 and its gradient in W, a and b.

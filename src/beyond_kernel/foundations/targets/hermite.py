@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.special import roots_hermitenorm, roots_legendre
 
-from beyond_kernel.checks import BadParameter, real_number, whole_number
+from beyond_kernel.checks import BadParameter, floating, real_number, whole_number
 
 _SETTLED = 1e-6
 _MOST_RELU_DEGREE = 300  # beyond it the unnormalised coefficients leave the range of a double
@@ -56,9 +56,7 @@ def hermite_table(max_degree: int, x: torch.Tensor) -> torch.Tensor:
     [1.0, 2.0, 2.1213]
     """
     whole_number("max_degree", max_degree, least=0)
-    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-        kind = x.dtype if isinstance(x, torch.Tensor) else type(x).__name__
-        raise TypeError(f"x is of type {kind}: it must be a floating-point torch tensor.")
+    floating("x", x)
     table = [torch.ones_like(x)]
     if max_degree >= 1:
         table.append(x)
