@@ -53,7 +53,7 @@ clean: ## remove what was built; .venv stays
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": name another one, as in make book PYTHON=python3.12")'
-	@echo "Installing the exact set of constraints.txt into $(VENV): once, about 1.5 GB, two to five minutes ..."
+	@echo "Installing the exact set of constraints.txt into $(VENV): once, two to five minutes, about 1.5 GB with a CPU build of PyTorch. On Linux the index serves the GPU build, several GB more: README.md says how PIP_EXTRA_INDEX_URL avoids it ..."
 	@rm -f $@ && $(PYTHON) -m venv $(VENV) && $(PIP) --editable '.[book,test]' && touch $@
 
 $(SITE_INSTALLED): $(INSTALLED)

@@ -7,7 +7,7 @@ import torch
 from measuring import Run, Workload, timed
 from peer_process import PeerProcess
 
-from beyond_kernel.foundations.learning import ridge
+from beyond_kernel.foundations.learning import krylov, ridge
 from beyond_kernel.kernel_regime.empirical_kernel import empirical_tangent_kernel
 from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel, tangent_kernel
 from beyond_kernel.random_streams import generator_for
@@ -76,18 +76,18 @@ def naive_tangent_kernel(X: torch.Tensor) -> torch.Tensor:
 
 
 def ridge_path(n: int, d: int, device: str, rounds: int, slow: bool = False) -> Workload:
-    """Return the choice among 20 penalties on a hold-out; in low dimension eigenvalues fall slowly."""
+    """Return the path of 20 penalties and its errors on fresh points; in low dimension eigenvalues fall slowly."""
     X, Z = (_normal(name, size, d, torch.float64, device) for name, size in (("ridge", n), ("held out", 1000)))
     noise = _normal("noise", n + 1000, 1, torch.float64, device)[:, 0]
     y, v = (points[:, 0].square() + points[:, 1] for points in (X, Z))
     y, v = y + 0.3 * noise[:n], v + 0.3 * noise[n:]
     kernel, cross = tangent_kernel(X), tangent_kernel(Z, X)
-    levels = tuple(torch.logspace(-8, 1, PENALTIES, dtype=torch.float64).tolist())
+    penalties = kernel.new_tensor(torch.logspace(-8, 1, PENALTIES).tolist()) * float(kernel.diagonal().mean())
 
     def ours() -> torch.Tensor:
-        return ridge.fit_kernel_ridge(kernel, y, cross, v, levels).validation_losses
+        path = ridge.kernel_ridge_path(kernel, y, penalties)
+        return (cross @ path.T - v[:, None]).square().mean(0)
 
-    penalties = ridge.fit_kernel_ridge(kernel, y, cross, v, levels).penalties
     peer = _scikit_learn(kernel, y, cross, v, penalties)
     steps = _products_with_the_kernel(ours)
     title = "ridge path, 20 penalties" + (", slow eigenvalues" if slow else "")
@@ -117,7 +117,7 @@ def _scikit_learn(kernel, y, cross, v, penalties) -> Run | str:
 
 def _products_with_the_kernel(work: Callable[[], torch.Tensor]) -> int:
     """Count the Lanczos steps of ``work``."""
-    plain, count = ridge._product_with, [0]
+    plain, count = krylov._product_with, [0]
 
     def counting(kernel: torch.Tensor) -> Callable:
         product = plain(kernel)
@@ -128,11 +128,11 @@ def _products_with_the_kernel(work: Callable[[], torch.Tensor]) -> int:
 
         return counted
 
-    ridge._product_with = counting
+    krylov._product_with = counting
     try:
         work()
     finally:
-        ridge._product_with = plain
+        krylov._product_with = plain
     return count[0]
 
 

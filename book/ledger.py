@@ -12,6 +12,7 @@ from plan import BuildError
 MIME = "application/vnd.beyond-kernel.claims+json"
 WORDS = ("id", "statement", "source", "test", "tolerance", "why")
 FIELDS = (*WORDS, "predicted", "measured", "spread", "holds", "outside", "unmeasured")
+ROOMS = ("targets", "inputs", "exponents", "learning")  # of foundations, whose modules have no place of their own
 MARKER = "<!-- ledger -->"
 VERDICTS = {True: "✔ holds", False: "✘ does not hold", None: "◌ outside the range claimed"}
 UNMEASURED = "◌ could not be measured here"
@@ -69,10 +70,14 @@ def faults_of(claim: Mapping[str, Any], chapter: str, root: Path) -> list[str]:
 
 
 def test_of(claim: Mapping[str, Any], chapter: str, root: Path = ROOT) -> tuple[str, str]:
-    """Return file and function of the test that guards a claim: a bare name stands in the tests of idea or cells."""
+    """Return file and function of the test that guards a claim.
+
+    A bare name stands in the tests of the idea or of its cells, in the folder of the part or in a room of it.
+    """
     part, idea = chapter.split("/")
     path, _, function = str(claim["test"]).rpartition("::")
-    function, places = function.split("[")[0], [f"tests/{part}/test_{idea}{kind}.py" for kind in ("", "_cells")]
+    function, rooms = function.split("[")[0], [part, *(f"{part}/{room}" for room in ROOMS)]
+    places = [f"tests/{room}/test_{idea}{kind}.py" for room in rooms for kind in ("", "_cells")]
     return path or next((place for place in places if defines(root / place, function)), places[0]), function
 
 

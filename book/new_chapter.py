@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger import ROOMS
+
 ROOT = Path(__file__).resolve().parents[1]
 PATTERN = Path(__file__).resolve().parent / "pattern"
 CAPTIONS = {
@@ -23,7 +25,6 @@ CAPTIONS = {
     "which_method_wins": "Which method wins",
 }
 """The parts of the book in reading order, with their names in the table of contents."""
-ROOMS = ("targets", "inputs", "exponents", "learning")
 LONGEST = 30  # letters of an idea, so that its names fit into the lines of the pattern
 VAGUE = ("utils", "util", "helpers", "helper", "common", "misc")
 FORM = "write NAME=part/idea, such as transfer/low_rank_finetuning (in foundations: foundations/room/idea)"

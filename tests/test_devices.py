@@ -13,11 +13,14 @@ import torch
 from pretend_device import another_device, tensors_made
 
 import beyond_kernel
+from beyond_kernel.escaping_the_kernel.recursive_features import fit_recursive_features
+from beyond_kernel.feature_learning.metric_kernel import fit_metric_kernel
 from beyond_kernel.feature_learning.one_step import fit_one_step
 from beyond_kernel.foundations.learning.learners import label_of, risk_of
 from beyond_kernel.foundations.learning.samples import draw_problem
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.kernel_learners import (
+    fit_gaussian_kernel,
     fit_oracle,
     fit_random_feature_kernel,
     fit_random_features,
@@ -39,9 +42,12 @@ def fit_pretrained(problem, generator):
 LEARNERS = {
     "random-feature kernel": fit_random_feature_kernel,
     "tangent kernel": fit_tangent_kernel,
+    "Gaussian kernel": fit_gaussian_kernel,
+    "recursive features": fit_recursive_features,
     "random features": functools.partial(fit_random_features, width=200),
     "oracle": functools.partial(fit_oracle, width=200),
     "one step": functools.partial(fit_one_step, width=200),
+    "one step, metric kernel": functools.partial(fit_metric_kernel, width=200),
     "transferred": fit_pretrained,
 }
 TRANSFER = {"source": TARGET, "target": "z1*z2", "d": 5, "sizes": [40], "repeats": 1, "source_ratio": 4.0, "width": 20}
@@ -50,7 +56,7 @@ LAZY = {"d": 5, "n": 20, "width": 30, "scale": 2.0, "steps": 20, "noise": 0.1}
 LAW = {"law": "half heavy-tailed", "d": 6, "n": 400}
 CELLS = {
     "learner_risk_cell": [
-        {"learner": learner, "target": TARGET, "d": 6, "n": 60, "noise": 0.1, "n_validation": 80, "n_test": 80}
+        {"learner": learner, "target": TARGET, "d": 6, "n": 60, "noise": 0.1, "n_test": 80}
         for learner in LEARNERS.values()
     ],
     "gradient_cell": [STEP],
@@ -72,9 +78,12 @@ CELLS = {
     "energy_gap_cell": [{"text": TARGET, "d": 6}],
     "spike_cell": [{"d": 6, "n": 50, "strength": 4.0}],
     "learning_cell": [
-        {"target": "z1*z2 + z1", "d": 5, "n": 40, "noise": 0.1, "n_validation": 50, "n_test": 50} | options
+        {"target": "z1*z2 + z1", "d": 5, "n": 40, "noise": 0.1, "n_test": 50} | options
         for options in ({"kernel": "tangent"}, {"kernel": "random features", "twin": True})
     ],
+    "samples_cell": [{"degree": 2, "d": 5, "kernel": "tangent", "noise": 0.1, "n_max": 60, "n_test": 50}],
+    "widest_cell": [{"task": "z1", "d": 5, "n": 20, "steps": 20, "noise": 0.1}],
+    "draws_cell": [{"task": "z1", "d": 5, "n": 20, "width": 30, "steps": 20, "noise": 0.1, "draws": 2}],
     "lazy_cell": [
         LAZY | {"task": "3 relu neurons"},
         LAZY | {"task": "z1*z2", "activation": "tanh", "start": "independent"},
@@ -93,7 +102,7 @@ CELLS = {
     ],
     "transfer_cell": [
         TRANSFER | {"learner": learner, "noise": 0.1}
-        for learner in ("transferred", "oracle", "one step", "random-feature kernel")
+        for learner in ("transferred", "oracle", "one step", "Gaussian kernel", "recursive features")
     ],
 }
 RUNS = [(name, index) for name, cases in CELLS.items() for index in range(len(cases))]
@@ -129,7 +138,7 @@ def assert_same(found, expected) -> None:
 
 def problem_on(device: torch.device | str, dtype: torch.dtype):
     truth = parse_target(TARGET, 6).normalised()
-    return draw_problem(truth, 150, 0.1, 0, n_validation=200, n_test=200, dtype=dtype, device=device)
+    return draw_problem(truth, 150, 0.1, 0, n_test=200, dtype=dtype, device=device)
 
 
 def test_every_cell_and_every_learner_of_the_package_is_run_here():
@@ -175,6 +184,7 @@ def test_a_learner_is_as_good_in_single_precision(label, monkeypatch):
     """Draws are made in double precision and rounded, so that both precisions see the same neurons.
 
     Heads then differ where rounding moves the choice of a small penalty: by up to 30 % over 24 seeds; kernels by 4e-4.
+    The smooth Gaussian kernels choose penalties near 3e-7, where single precision rounds: up to 17 % over 24 seeds.
     """
     draw = torch.randn
 
@@ -184,4 +194,5 @@ def test_a_learner_is_as_good_in_single_precision(label, monkeypatch):
     monkeypatch.setattr(torch, "randn", rounded)
     problems = problem_on("cpu", torch.float64), problem_on("cpu", torch.float32)
     risks = [risk_of(LEARNERS[label], problem, generator_for(0, label)).value for problem in problems]
-    assert risks[1] == pytest.approx(risks[0], rel=3e-3 if "kernel" in label else 0.6)
+    smooth = label in ("Gaussian kernel", "one step, metric kernel")
+    assert risks[1] == pytest.approx(risks[0], rel=0.3 if smooth else 3e-3 if "kernel" in label else 0.6)

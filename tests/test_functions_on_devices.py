@@ -48,7 +48,7 @@ def scaled(X: torch.Tensor) -> ScaledNetwork:
 def kernel_coefficients(X: torch.Tensor) -> torch.Tensor:
     """Return predictions: coefficients of a small penalty keep few digits in single precision."""
     gram, y = tangent_kernel(X, bias=1.0), truth(X)
-    return gram @ fit_kernel_ridge(gram, y, gram[:10], y[:10], levels=(0.1, 1.0)).coefficients
+    return gram @ fit_kernel_ridge(gram, y, levels=(0.1, 1.0)).coefficients
 
 
 def trained(X: torch.Tensor, batches) -> torch.Tensor:
@@ -92,7 +92,7 @@ FOLLOW = {
     "fresh samples": lambda X: trained(X, online(truth, 8, 0.1, stream(), **like(X))),
     "Taylor terms": lambda X: taylor_terms(scaled(X), scaled(X * 2), X, 2),
     "ridge path": lambda X: ridge_path(X, truth(X), X.new_tensor([0.1, 1.0])),
-    "ridge": lambda X: fit_ridge(X, truth(X), X, truth(X)).coefficients,
+    "ridge": lambda X: fit_ridge(X, truth(X)).coefficients,
     "kernel ridge": kernel_coefficients,
     "overlap": lambda X: measures.subspace_overlap(X, truth.directions.to(X)),
     "overlap with directions as they come": lambda X: measures.energy_per_direction(X, truth.directions),

@@ -112,7 +112,7 @@ def band_edges(values: xarray.DataArray, band: str, band_of: str | None) -> tupl
         BadParameter: if ``band_of`` is neither None nor "quartiles" or "range".
     """
     counts = values.notnull().sum(band)
-    few = bool((counts.where(counts > 0) < FEWEST_FOR_QUARTILES).any())
+    few = not values.size or bool((counts.where(counts > 0) < FEWEST_FOR_QUARTILES).any())
     kind = ("range" if few else "quartiles") if band_of is None else one_of("band_of", band_of, ["quartiles", "range"])
     if kind == "range":
         return values.min(band), values.max(band)

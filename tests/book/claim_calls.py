@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Set
 
 from chapter_cells import ROOT, Cell, Chapter, keywords, literal
+from ledger import test_of
 
 from beyond_kernel.claims import Ledger
 
@@ -83,7 +84,5 @@ def _says_something(node: ast.expr | None) -> bool:
 
 
 def _test_exists(test: str, chapter: str) -> bool:
-    part, idea = chapter.split("/")
-    path, _, function = test.rpartition("::")
-    paths = [path] if path else [f"tests/{part}/test_{idea}.py", f"tests/{part}/test_{idea}_cells.py"]
-    return function.startswith("test_") and any(function in functions_of(place) for place in paths)
+    path, function = test_of({"test": test}, chapter)
+    return function.startswith("test_") and function in functions_of(path)

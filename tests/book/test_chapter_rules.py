@@ -3,9 +3,10 @@
 import count_lines
 import pytest
 from chapter_cells import read_notebook
-from chapter_mutations import DRAWS, GOOD_CHAPTER, MUTATIONS, TOGETHER, broken, fold
+from chapter_mutations import MUTATIONS, TOGETHER
 from chapter_rules import RULES, check_chapter
 from count_lines import Count, count, stated, with_count
+from good_chapter import DRAWS, GOOD_CHAPTER, broken, fold
 from notebook_changes import all_of, drop, index_of, insert_code, insert_text, move, put, replace, take
 from tiny_book import Repository
 
@@ -55,8 +56,8 @@ def test_a_line_break_in_an_environment_is_no_fault(text):
 def test_a_folded_cell_and_a_solution_count_as_folded(tag):
     folded = broken(fold("Draws of the numbers", cell=DRAWS))
     folded["cells"][index_of(folded, DRAWS)]["metadata"]["tags"] = [tag]
-    assert count(folded["cells"]) == Count(0, 44)
-    assert count(broken(insert_code("1\n\n2", after="start} ex-average-1"))["cells"]) == Count(7, 39)
+    assert count(folded["cells"]) == Count(0, 52)
+    assert count(broken(insert_code("1\n\n2", after="start} ex-average-1"))["cells"]) == Count(7, 47)
 
 
 def test_the_count_is_written_behind_the_time_and_replaced_later():

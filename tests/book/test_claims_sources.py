@@ -2,8 +2,8 @@
 
 import pytest
 from chapter_cells import Chapter, chapter_names, read_chapter, read_notebook
-from chapter_mutations import GOOD_CHAPTER
 from claim_calls import claim_faults, claim_names
+from good_chapter import GOOD_CHAPTER
 
 PROMISED = {
     "kernel_regime/degree_by_degree": {"order_of_degrees"},

@@ -7,6 +7,11 @@ import sys
 
 import pytest
 from chapter_cells import ROOT
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from beyond_kernel.foundations.targets.target import parse_target
+from beyond_kernel.foundations.targets.tokens import TargetError
 
 PAGE = (ROOT / "book/how_to_read.md").read_text("utf-8")
 SCRIPTS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -51,3 +56,33 @@ def test_every_script_of_the_page_is_run():
 def test_what_the_page_names_exists(name):
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
     assert name in PAGE and re.search(rf"^(def|class) {name}\b", sources, re.MULTILINE)
+
+
+def test_saved_neurons_come_back_as_the_page_says(tmp_path):
+    """The page's own line reads what its script has written."""
+    run(SCRIPTS[0], tmp_path)
+    line = re.search(r"`(TwoLayerNetwork\.from_state_dict\(.*?\))`", PAGE)[1]
+    header = "import torch\nfrom beyond_kernel.foundations.learning.networks import TwoLayerNetwork\n"
+    assert run(header + f"print(*{line}.W.shape)", tmp_path).split() == ["400", "20"]
+
+
+@pytest.mark.parametrize("text", ["He2(z1", "He2(z1*z2)", "relu(z1)", "z9", "2 z1", "z1/z2", "sqrt(z1)", "z1 - z1"])
+def test_the_page_quotes_the_refusals_of_targets(text):
+    with pytest.raises(TargetError) as caught:
+        parse_target(text, 5)
+    (answer,) = re.findall(rf"^\| `{re.escape(text)}` \| (.*) \|$", PAGE, re.MULTILINE)
+    assert str(caught.value).endswith(answer.replace("\\", ""))
+
+
+@pytest.mark.parametrize("file", ["README.md", "book/how_to_read.md", "Makefile"])
+def test_where_the_size_is_promised_the_larger_download_is_told_and_how_to_avoid_it(file):
+    text = " ".join((ROOT / file).read_text("utf-8").split())
+    assert "1.5 GB with a CPU build" in text and "several GB" in text and "PIP_EXTRA_INDEX_URL" in text
+
+
+def test_pip_takes_a_build_of_the_pinned_version_from_another_index():
+    """PEP 440: the pin admits local versions, and a local version is the higher one, so pip prefers it."""
+    (pin,) = re.findall(r"^torch(==.+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    plain = Version(pin.removeprefix("=="))
+    for build in ("cpu", "cu126"):
+        assert Version(f"{plain}+{build}") in SpecifierSet(pin) and Version(f"{plain}+{build}") > plain

@@ -1,9 +1,10 @@
-"""Every public argument of the package is explained on the notation page, under the name it has in code."""
+"""The notation page names every public argument as it is called in code, and no symbol on it means two things."""
 
 import importlib
 import inspect
 import pkgutil
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from chapter_cells import ROOT
@@ -67,3 +68,33 @@ def test_an_unexplained_argument_is_seen():
     places = [place for found in unexplained(page, set()).values() for place in found]
     assert "beyond_kernel.checks.whole_number" in unexplained(page, set())["name"]
     assert "beyond_kernel.claims.Ledger.claim" in places
+
+
+def symbols(cell: str) -> set[str]:
+    """Return the symbols of the first column of a row, as they are written there; of a definition the left side."""
+    formulas = re.findall(r"\$([^$]+)\$", cell)
+    parts = [
+        part for formula in formulas for part in re.split(r",(?![^(]*\))", re.split(r"(?<!\\)=|\\mapsto", formula)[0])
+    ]
+    return {re.sub(r"\s+", "", part) for part in parts if part.strip() and r"\dots" not in part}
+
+
+def twice(page: str) -> dict[str, int]:
+    """Return each symbol that stands in the first column of several rows of the page, with their number."""
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    found = Counter(symbol for first, *_ in rows for symbol in symbols(first))
+    return {symbol: rows for symbol, rows in found.items() if rows > 1}
+
+
+def test_no_symbol_has_two_meanings():
+    assert twice((ROOT / "book/notation.md").read_text(encoding="utf-8")) == {}
+
+
+def test_a_symbol_with_two_meanings_is_seen():
+    page = "| Symbol | Meaning |\n|---|---|\n| $d$ | size |\n| $r$, $u_1, \\dots, u_r$ | rank |\n| — | law |\n"
+    assert twice(page) == {}
+    assert twice(page + "| — | text |\n") == {}
+    assert twice(page + "| $x$, $d$ | another |\n") == {"d": 2}
+    assert twice(page + "| $u_1, \\dots, u_q$ | more of them |\n") == {"u_1": 2}
+    assert twice(page + "| $r = \\sqrt d$ | radius |\n") == {"r": 2}
+    assert symbols(r"$B(d, k)$, $\kappa = \norm{H}$") == {"B(d,k)", r"\kappa"}

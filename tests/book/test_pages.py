@@ -1,5 +1,6 @@
 """From executed chapters to pages: what a chapter shows of its run, and the ledger of claims."""
 
+import ast
 import base64
 import json
 import re
@@ -10,6 +11,8 @@ import nbformat
 import plain_docstrings
 import pytest
 import site_source
+from chapter_cells import ROOT
+from myst_text import doubled_backslashes
 from parameter_table import LABEL, meanings
 from plan import BuildError
 from runs import RECORD
@@ -99,6 +102,14 @@ def test_a_claim_with_an_empty_field_is_refused(root, field):
 )
 def test_a_claim_that_is_wrong_is_refused(root, change, fault):
     assert fault in check(root, CLAIM | change)
+
+
+@pytest.mark.parametrize("place", ["part/test_idea_cells.py", "part/inputs/test_idea.py"])
+def test_a_bare_name_is_found_beside_the_cells_and_in_a_room(root, place):
+    (root / f"tests/{place}").parent.mkdir(exist_ok=True)
+    (root / f"tests/{place}").write_text("def test_elsewhere(): ...\n")
+    assert ledger.test_of({"test": "test_elsewhere"}, "part/idea", root) == (f"tests/{place}", "test_elsewhere")
+    assert check(root, CLAIM | {"test": "test_elsewhere"}) == ""
 
 
 def test_all_faults_of_all_chapters_are_told_at_once(root):
@@ -233,6 +244,19 @@ def test_what_jupyter_book_complains_about_is_shown():
     text = "reading sources\n\x1b[91mpage.md:3: WARNING: undefined label: 'x'\x1b[39m\nbuild finished with problems\n"
     assert site_source.complaints(text) == "  page.md:3: WARNING: undefined label: 'x'"
     assert site_source.complaints("first\nlast") == "  first\n  last"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")), ids=lambda page: page.name)
+def test_no_page_has_a_doubled_backslash(page):
+    assert doubled_backslashes(page.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("module", sorted((ROOT / "src").rglob("*.py")), ids=lambda path: path.stem)
+def test_no_docstring_has_a_doubled_backslash(module):
+    """Docstrings become pages; a backslash that is doubled in the file, in a plain string, is a single one there."""
+    defined = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(module.read_text("utf-8"))) if isinstance(node, defined)]
+    assert [found for node in nodes for found in doubled_backslashes(ast.get_docstring(node) or "")] == []
 
 
 @pytest.mark.parametrize(

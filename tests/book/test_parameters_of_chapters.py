@@ -5,8 +5,8 @@ import sys
 
 import pytest
 from chapter_cells import Chapter, chapter_names, chapter_path, full_profile, read_notebook
-from chapter_mutations import GOOD_CHAPTER
 from chapter_runs import run_with_limit
+from good_chapter import GOOD_CHAPTER
 
 TIME_LIMIT = 120  # seconds; 6 to 8 on an idle machine: a guard against a run without end, not a promise
 LONGEST_SENTENCE = 400

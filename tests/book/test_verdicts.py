@@ -7,8 +7,8 @@ import time
 
 import pytest
 from chapter_cells import ROOT, chapter_names, chapter_path, read_chapter
-from chapter_mutations import GOOD_CHAPTER
 from chapter_runs import run_with_limit
+from good_chapter import GOOD_CHAPTER
 
 TIME_LIMIT = 300
 

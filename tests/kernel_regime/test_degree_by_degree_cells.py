@@ -5,13 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from beyond_kernel.foundations.inputs.laws import sphere
-from beyond_kernel.foundations.learning.samples import draw_problem
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.degree_by_degree import predicted_curve, predicted_scaling
 from beyond_kernel.kernel_regime.degree_by_degree_cells import learning_cell, samples_cell
-from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel
-from beyond_kernel.random_streams import generator_for
 
 THREE = "(z1 + z1*z2 + z1*z2*z3)/sqrt(3)"
 

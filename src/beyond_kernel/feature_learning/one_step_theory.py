@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
+from beyond_kernel.checks import matrix
 from beyond_kernel.foundations.inputs.laws import gaussian
 from beyond_kernel.foundations.targets.hermite import relu_coefficients
 from beyond_kernel.foundations.targets.target import Target
@@ -42,7 +43,7 @@ def population_correlation(target: Target, W: torch.Tensor) -> torch.Tensor:
 
     Source: Damian, Lee, Soltanolkotabi 2022, Section 5.1, equation (1). Chapter: one_step.
     """
-    unit = W / W.norm(dim=1, keepdim=True)
+    unit = matrix("W", W, target.dim) / W.norm(dim=1, keepdim=True)
     latent = unit @ target.frame.to(W)
     c = relu_coefficients(target.degree + 2).to(W)
     total = torch.zeros_like(W)
@@ -62,7 +63,7 @@ def linear_correlation(target: Target, W: torch.Tensor) -> torch.Tensor:
         target: polynomial f*.
         W: neurons, of shape (m, d).
     """
-    linear = target.frame.to(W) @ target.tensor(1).to(W)
+    linear = target.frame.to(matrix("W", W, target.dim)) @ target.tensor(1).to(W)
     return 0.5 * linear + target.mean / math.sqrt(2 * math.pi) * W / W.norm(dim=1, keepdim=True)
 
 
@@ -85,7 +86,7 @@ def predicted_overlap(n: float, d: int, hessian: torch.Tensor, label_variance: f
 
     Chapter: one_step.
     """
-    energy = float(hessian.square().sum())
+    energy = float(matrix("hessian", hessian, d).square().sum())
     return 0.0 if energy == 0 else 1 / (1 + math.pi * d**2 * label_variance / (2 * n * energy))
 
 

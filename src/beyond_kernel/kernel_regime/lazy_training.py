@@ -228,7 +228,7 @@ def tangent_remainder(start: ScaledNetwork, trained: ScaledNetwork, X: torch.Ten
     Source: ``neuron_terms`` of order zero and one. Chapter: lazy_training.
     """
     factor, sigma = start.scale / len(start.a) ** 0.5, start.activation
-    inner = X @ start.W.T, X @ (trained.W - start.W).T
+    inner = matrix("X", X, start.W.shape[1]) @ start.W.T, X @ (trained.W - start.W).T
     heads = factor * start.a, factor * (trained.a - start.a)
     return trained(X) - neuron_terms([sigma.function, sigma.derivative], inner, heads).sum(0)
 
@@ -257,6 +257,6 @@ def remainder_bound(
     real_number("bend", bend, least=0)
     if start.activation.kinks:
         raise BadParameter(f"activation {start.activation.name!r} has a kink: no bound of second order exists there.")
-    moved = (X @ (trained.W - start.W).T).abs()
+    moved = (matrix("X", X, start.W.shape[1]) @ (trained.W - start.W).T).abs()
     cross = moved @ (trained.a - start.a).abs()
     return (slope * cross + bend / 2 * moved.square() @ start.a.abs()) * (start.scale / len(start.a) ** 0.5)

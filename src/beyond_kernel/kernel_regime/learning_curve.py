@@ -131,9 +131,8 @@ def sphere_variance(target: Target) -> float:
     >>> round(sphere_variance(parse_target("3 + z1*z2", 10)), 4)  # d / (d + 2)
     0.8333
     """
-    energies = sphere_energies(target)
-    variance = float(energies[1:].sum())
-    if not variance > NO_ENERGY * float(energies.sum()):
+    variance = float(sphere_energies(target)[1:].sum())
+    if not variance > NO_ENERGY * target.second_moment:
         raise BadParameter(f"target {target.text!r} is constant on the sphere: no risk can be given in its variance.")
     return variance
 

@@ -224,7 +224,8 @@ def kernel_losses(gram: torch.Tensor, y: torch.Tensor, step: float, steps: int) 
 
     Source: Jacot, Gabriel, Hongler 2018, for gradient descent in the square loss. Chapter: sparse_bias.
     """
-    n = len(vector("y", y, len(matrix("gram", gram, len(gram)))))
+    n = len(vector("y", y, len(matrix("gram", gram))))
+    matrix("gram", gram, n)
     real_number("step", step, above=0)
     times = torch.arange(whole_number("steps", steps) + 1, dtype=gram.dtype, device=gram.device)
     values, vectors = torch.linalg.eigh(gram)

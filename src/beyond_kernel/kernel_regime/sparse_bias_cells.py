@@ -1,14 +1,12 @@
 """The experiments on constant negative biases: one trained network, and kernel regression on each degree."""
 
-import functools
-
 import numpy as np
 import torch
 
 from beyond_kernel.foundations.inputs.harmonics import sphere_energies
 from beyond_kernel.foundations.inputs.laws import sphere
-from beyond_kernel.foundations.learning.kernel_ridge import kernel_ridge
 from beyond_kernel.foundations.learning.measures import risk
+from beyond_kernel.foundations.learning.ridge import fit_kernel_ridge
 from beyond_kernel.foundations.learning.samples import draw_problem
 from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.kernel_regime.degree_by_degree import degrees_of
@@ -126,11 +124,14 @@ def degree_risk_cell(
 
     Chapter: sparse_bias.
     """
-    kernel = functools.partial(sparse_bias_kernel, offset=offset)
+    parts = _parts(target, d, seed, degree)
+    problems = [draw_problem(part, n, noise, seed, "sphere", TEST_POINTS, device=device) for part in parts]
+    # the streams of inputs do not depend on the target: one kernel serves all parts
+    X, fresh = problems[0].train.X, problems[0].test.X
+    gram, across = sparse_bias_kernel(X, offset=offset), sparse_bias_kernel(fresh, X, offset)
     risks = []
-    for part in _parts(target, d, seed, degree):
-        problem = draw_problem(part, n, noise, seed, "sphere", TEST_POINTS, device=device)
-        prediction = kernel_ridge(problem.train, kernel)(problem.test.X)
+    for part, problem in zip(parts, problems, strict=True):
+        prediction = across @ fit_kernel_ridge(gram, problem.train.y).coefficients
         risks.append(risk(prediction, problem.test.truth, sphere_variance(part)).value)
     return {"risks": np.array(risks)}
 

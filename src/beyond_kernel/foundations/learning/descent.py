@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from beyond_kernel.checks import BadParameter, real_number, whole_number
+from beyond_kernel.checks import BadParameter, matrix, real_number, vector, whole_number
 from beyond_kernel.foundations.learning.networks import LossGradient, Network
 from beyond_kernel.foundations.learning.samples import Law, Sample, draw_sample
 from beyond_kernel.foundations.learning.tasks import ArrayTask, Task
@@ -75,7 +75,19 @@ def descend(
 
 
 def full_batch(X: torch.Tensor, y: torch.Tensor) -> Iterator[Batch]:
-    """Return the same inputs and labels for every step. Chapters: lazy_training, sparse_bias."""
+    """Return the same inputs and labels for every step.
+
+    Args:
+        X: inputs, of shape (n, d).
+        y: labels, of shape (n,).
+
+    Raises:
+        BadParameter: if shapes do not fit or an entry is not finite.
+        TypeError: if one is no floating-point tensor.
+
+    Chapters: lazy_training, sparse_bias.
+    """
+    vector("y", y, len(matrix("X", X)))
     return itertools.repeat((X, y))
 
 

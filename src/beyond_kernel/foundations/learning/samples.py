@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from beyond_kernel.checks import BadParameter, real_number, whole_number
+from beyond_kernel.checks import BadParameter, real_number, vector, whole_number
 from beyond_kernel.foundations.inputs.laws import INPUT_LAWS, gaussian, sample_inputs
 from beyond_kernel.foundations.inputs.radial_inputs import RADIAL_LAWS
 from beyond_kernel.foundations.learning.tasks import ArrayTask, Task, check_task
@@ -156,11 +156,12 @@ def noisy(values: torch.Tensor, noise: float, generator: torch.Generator | None)
         generator: source of the signs; not needed without noise.
 
     Raises:
-        BadParameter: if noise is negative.
-        TypeError: if there is noise and no generator.
+        BadParameter: if noise is negative, or values are no vector or not finite.
+        TypeError: if values are no floating-point tensor, or there is noise and no generator.
 
     Source: Damian, Lee, Soltanolkotabi 2022, Section 2.1. Chapter: one_step.
     """
+    vector("values", values)
     if not real_number("noise", noise, least=0):
         return values
     if not isinstance(generator, torch.Generator):

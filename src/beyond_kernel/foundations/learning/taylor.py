@@ -40,6 +40,7 @@ def taylor_terms(start: Network, end: Network, X: torch.Tensor, order: int) -> t
     """
     moves = _moves(start, end)
     whole_number("order", order, least=0)
+    matrix("X", X)
     values: Elementwise = lambda t: replace(start, **{name: w + t * dw for name, (w, dw) in moves.items()})(X)  # noqa: E731
     zero, terms = torch.zeros((), dtype=X.dtype, device=X.device), []
     for k in range(order + 1):
