@@ -29,7 +29,7 @@ def needed(learner: str, sizes, dims=(10, 24)) -> list[float]:
 def test_transfer_grows_more_slowly_than_the_best_learner_from_scratch():
     few = needed("transferred", [16, 32, 64, 128, 256])
     scratch = needed("recursive features", [64, 128, 256, 512])
-    assert max(few) < 200  # NUMBERS
+    assert max(few) < 200  # 60 to 75 in six groups of four seeds
     assert few[1] / few[0] < scratch[1] / scratch[0]
     assert scratch[1] / few[1] > 2
 

@@ -11,7 +11,7 @@ from beyond_kernel.checks import BadParameter, list_of, whole_number
 from beyond_kernel.foundations.exponents.exponents import generative_exponent
 from beyond_kernel.foundations.exponents.isotropic_leap import isotropic_leap
 from beyond_kernel.foundations.exponents.links import as_link
-from beyond_kernel.foundations.targets.algebra import gradient, order
+from beyond_kernel.foundations.targets.algebra import Polynomial, gradient, order
 from beyond_kernel.foundations.targets.exact_rank import exact_rank
 from beyond_kernel.foundations.targets.target import Target
 
@@ -152,33 +152,38 @@ def _kernel(target: Target, learner: str) -> Cost:
 
 
 def _one_step(target: Target) -> Cost:
-    seen, rank = target.hessian_rank(), target.rank
-    holds = not target.has_degenerate_hessian
-    fault = f"rank of H = {seen} of {rank}; " + (
-        f"n ~ d^2 r + d r^p with r = {rank}, p = {target.degree}" if holds else _unseen(target)
-    )
+    """Return the row of Algorithm 1, whose first line fits the linear part apart from about d samples."""
+    rest = {index: c for index, c in target.coefficients.items() if order(index) > 1}
+    seen, wanted = target.hessian_rank(), exact_rank(list(gradient(rest).values())) if rest else 0
+    holds = seen == wanted
+    apart = "" if wanted == target.rank else f" ({target.rank} with the linear part, which is fitted apart)"
+    paid = "n ~ d for the linear part" if not wanted else f"n ~ d^2 r + d r^p with r = {wanted}, p = {target.degree}"
     return Cost(
         "one step",
-        2.0 if holds else math.nan,
-        "non-degenerate expected Hessian",
+        (2.0 if wanted else 1.0) if holds else math.nan,
+        "H sees every direction, a linear part aside",
         holds,
-        fault,
+        f"rank of H = {seen} of {wanted}{apart}; {paid if holds else _unseen(rest, wanted)}",
         "Damian, Lee, Soltanolkotabi 2022, Theorem 1",
         "feature_learning/one_step",
     )
 
 
-def _unseen(target: Target) -> str:
+def _unseen(rest: Polynomial, rank: int) -> str:
     """Return what one step of ReLU neurons without biases makes of the directions that H kills, in words.
 
     The gradient of such a neuron has the terms c_k C_k(w, ..., w, .) / (k - 1)! with the coefficients c_k of ReLU in
-    He_k: c_k = 0 for odd k from three on, and an even k from four on stands against noise from about n = d^k.
+    He_k: c_k = 0 for odd k from three on, and an even k from four on stands against noise from about n = d^k. Where a
+    lower even degree is there, that degree fills the neuron, and k has a share of order d^(2 - k) of what H has.
     """
-    for k in range(4, target.degree + 1, 2):
-        even = {index: c for index, c in target.coefficients.items() if order(index) % 2 == 0 and order(index) <= k}
-        if exact_rank(list(gradient(even).values())) == target.rank:
-            return f"degree {k} shows what H does not, from about d^{k}, the price of a kernel"
-    return "even degrees do not show the rest, odd ones from three on cannot be seen, a linear part is fitted apart"
+    degrees = sorted({order(index) for index in rest if order(index) % 2 == 0})
+    for k in degrees:
+        even = {index: c for index, c in rest.items() if order(index) % 2 == 0 and order(index) <= k}
+        if exact_rank(list(gradient(even).values())) == rank:
+            if k == degrees[0]:
+                return f"H = 0, and degree {k} shows all directions from about d^{k}, the price of a kernel"
+            return f"degree {k} shows the rest, but with too small a share of a neuron for the head to use"
+    return "even degrees do not show the rest, and the step cannot see odd ones from three on"
 
 
 def _transfer(target: Target) -> Cost:
@@ -244,9 +249,9 @@ def _layers(target: Target) -> Cost:
     return Cost(
         "network SGD",
         float(max(iso - 1, 1)),
-        "a conjecture, proved for a class of targets",
+        "a conjecture; proved for a class of targets and a layerwise, projected SGD",
         True,
-        f"isotropic leap {iso}{note}; steps, each with a fresh sample, all exceptions of measure zero aside",
+        f"isotropic leap {iso}{note}; steps, each with a fresh sample",
         "Abbe, Boix-Adsera, Misiakiewicz 2023, Conjecture 2 and Appendix B.2",
         _PLANNED,
     )

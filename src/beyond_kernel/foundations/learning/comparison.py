@@ -99,7 +99,7 @@ def paired_ratio(risks: xarray.DataArray, first: str, second: str) -> PairedRati
 
     >>> seeds = {"learner": ["a", "b"], "seed": [0, 1]}
     >>> str(paired_ratio(xarray.DataArray([[2.0, 8.0], [1.0, 1.0]], seeds), "a", "b"))
-    '4.00 (95 % interval 0.00 to 26754.47, 2 seeds)'
+    '4.00 (95 % interval 0.00 to 26730.60, 2 seeds)'
     """
     if set(risks.dims) != {"learner", "seed"}:
         raise BadParameter(f"risks has the dimensions {', '.join(map(str, risks.dims))}: learner and seed are wanted.")

@@ -115,7 +115,7 @@ def fit_ridge(features: torch.Tensor, y: torch.Tensor, levels: tuple[float, ...]
 
     Source: Allen 1974 for the closed form of the left-out errors.
 
-    >>> features, y = torch.tensor([[1.0], [1.0], [1.0]]), torch.tensor([1.0, 2.0, 6.0])
+    >>> features, y = torch.ones(3, 1, dtype=torch.float64), torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
     >>> round(fit_ridge(features, y, (1e-12,)).loss, 6)  # each label less the mean of the other two
     10.5
     """
