@@ -35,8 +35,7 @@ from beyond_kernel.transfer.frozen_representation import fit_transferred, pretra
 TARGET = parse_target("(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2", 10, seed=0)
 PROBLEM = draw_problem(TARGET, 400, 0.1, seed=0, n_test=2000)
 DOUBLE, SINGLE = (
-    draw_problem(TARGET, 300, 0.5, seed=0, n_test=2000, dtype=dtype)
-    for dtype in (torch.float64, torch.float32)
+    draw_problem(TARGET, 300, 0.5, seed=0, n_test=2000, dtype=dtype) for dtype in (torch.float64, torch.float32)
 )
 SMALL = draw_problem(TARGET, 80, 0.5, seed=1, n_test=50)
 ELSEWHERE = torch.randn(30, 10, generator=generator_for(0, "elsewhere"), dtype=torch.float64)
@@ -110,7 +109,7 @@ def test_training_labels_count(learner):
 
 
 def test_every_learner_chooses_among_three_scales_and_nineteen_penalties(monkeypatch, learner):
-    """One rule and grids of one size for all: 57 candidates at each metric; only the metric of two of them is learnt."""
+    """One rule and grids of one size for all: 57 candidates at each metric; two learners have a learnt one."""
     counted = []
     for name in ("fit_ridge", "fit_kernel_ridge"):
         plain = getattr(ridge, name)

@@ -20,7 +20,9 @@ def test_each_value_is_that_of_a_cell(monkeypatch):
         for d, seed in ((6, 3), (9, 4)):
             cell = transfer_cell(d=d, learner=learner, sizes=chosen, repeats=repeats, seed=seed, **TASKS)["risk"]
             found = risks.sel(learner=learner, d=d, seed=seed, n=chosen)
-            assert np.allclose(found, cell, rtol=1e-6, equal_nan=True)  # the oracle's, too, which was run at d = 6 alone
+            assert np.allclose(
+                found, cell, rtol=1e-6, equal_nan=True
+            )  # the oracle's, too, which was run at d = 6 alone
     assert risks.sel(learner="one step", n=20).isnull().all() and risks.sel(learner="oracle", n=80).isnull().all()
 
 

@@ -111,7 +111,10 @@ def test_a_network_pays_by_the_leap_in_the_worst_coordinates():
     ("text", "phrase"),
     [
         ("h4(z1)", "H = 0, and degree 4 shows all directions from about d^4"),
-        ("h4(z1) + z2", "rank of H = 0 of 1 (2 with the linear part, which is fitted apart); H = 0, and degree 4 shows"),
+        (
+            "h4(z1) + z2",
+            "rank of H = 0 of 1 (2 with the linear part, which is fitted apart); H = 0, and degree 4 shows",
+        ),
         ("h2(z1) + h2(z1)*h2(z2)", "degree 4 shows the rest, but with too small a share"),
         ("h2(z1) + h4(z2)", "degree 4 shows the rest, but with too small a share"),
         ("h2(z1) + h6(z2)", "degree 6 shows the rest, but with too small a share"),
@@ -129,7 +132,14 @@ def test_what_one_step_makes_of_the_directions_that_the_hessian_kills(text, phra
 
 @pytest.mark.parametrize(
     ("text", "order"),
-    [("z1", "d"), ("z1 + 2*z2", "d"), ("z2 + h2(z1)", "d^2"), ("z1*z2 + z3", "d^2"), ("z1 + z1*z2", "d^2"), ("z1^3", "-")],
+    [
+        ("z1", "d"),
+        ("z1 + 2*z2", "d"),
+        ("z2 + h2(z1)", "d^2"),
+        ("z1*z2 + z3", "d^2"),
+        ("z1 + z1*z2", "d^2"),
+        ("z1^3", "-"),
+    ],
 )
 def test_a_linear_part_is_fitted_apart(text, order):
     """By hand: line 1 of Algorithm 1 takes it away. H must see the rest; of z1^3 the rest is He_3."""

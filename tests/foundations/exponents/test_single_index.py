@@ -66,7 +66,9 @@ def test_a_normalised_task_has_variance_one_by_sampling():
 def test_a_function_of_the_reader_is_a_link():
     task = single_index(lambda z: (z > 1).to(z), 7, breakpoints=[1.0])
     above = 0.5 * math.erfc(1 / math.sqrt(2))
-    assert task.mean == pytest.approx(above, rel=2e-3) and task.variance == pytest.approx(above * (1 - above), rel=2e-3)  # a jump costs half a step of its density
+    assert task.mean == pytest.approx(above, rel=2e-3) and task.variance == pytest.approx(
+        above * (1 - above), rel=2e-3
+    )  # a jump costs half a step of its density
     assert set(task(X).tolist()) <= {0.0, 1.0}
 
 

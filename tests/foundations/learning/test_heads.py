@@ -1,4 +1,4 @@
-"""A head on frozen neurons against numpy, scale and penalty against refits, and the offset that goes off and on again."""
+"""A head on frozen neurons against numpy, scale and penalty against refits, and the offset off and on again."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def features_by_numpy(network, X):
 
 
 def head_by_numpy(network, taken_off, scales):
-    """Minimise (1/n) |y - offset - F a|^2 + penalty |a|^2 by the normal equations, and leave each sample out in turn."""
+    """Minimise (1/n) |y - offset - F a|^2 + penalty |a|^2 by normal equations, and leave each sample out in turn."""
     train = PROBLEM.train
     y, n = (train.y - taken_off(train.X)).numpy(), len(train)
     best = None

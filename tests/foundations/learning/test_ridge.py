@@ -7,7 +7,6 @@ import torch
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.learning import krylov
 from beyond_kernel.foundations.learning.ridge import (
-    LEVELS,
     MOST_LEFT_OUT,
     fit_kernel_ridge,
     fit_ridge,
@@ -78,7 +77,7 @@ def test_kernel_path_falls_back_to_cholesky_when_lanczos_is_cut_short():
 
 @pytest.mark.parametrize(("n", "d", "lowest"), [(700, 30, -8), (700, 3, -8), (500, 3, -10), (300, 60, -3)])
 def test_predictions_are_those_of_one_cholesky_per_penalty(n, d, lowest):
-    """Errors at other points within 1e-6, with small penalties and slow eigenvalues too, where most steps are needed."""
+    """Errors at other points within 1e-6, also with small penalties and slow eigenvalues: most steps are needed."""
     generator = torch.Generator().manual_seed(7)
     X, Z = (torch.randn(size, d, generator=generator, dtype=torch.float64) for size in (n, 200))
     y, others = (P[:, 0] ** 2 - 1 + P[:, 1] + 0.3 * torch.randn(len(P), generator=generator) for P in (X, Z))

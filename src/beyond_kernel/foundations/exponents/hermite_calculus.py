@@ -121,7 +121,7 @@ def expected_overlap(link: str, d: int, n: int) -> float:
 def expected_leak(link: str, d: int) -> float:
     """Return the share of a hidden direction u in the mean of y_i x_i for a centred label y = f(<u, x>) without signal.
 
-    The noise of the mean has the variance E y^2 z^2 / n along u and E y^2 / n in each of the d - 1 directions across, so
+    The noise of the mean has the variance E y^2 z^2 / n along u and E y^2 / n in each of the d - 1 directions across:
     the share is s / (s + d - 1) with s = E y^2 z^2 / E y^2, a quotient of means. The mean of the quotient is smaller.
 
     Args:

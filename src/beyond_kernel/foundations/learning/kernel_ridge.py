@@ -61,9 +61,7 @@ def kernel_ridge(train: Sample, kernel: Kernel, most_left_out: int | None = None
     return KernelPredictor(kernel, train.X, fit)
 
 
-def tuned_kernel_ridge(
-    train: Sample, kernels: Sequence[Kernel], most_left_out: int | None = None
-) -> KernelPredictor:
+def tuned_kernel_ridge(train: Sample, kernels: Sequence[Kernel], most_left_out: int | None = None) -> KernelPredictor:
     """Fit kernel ridge regression with each of several kernels and keep the one of least left-out error.
 
     Args:

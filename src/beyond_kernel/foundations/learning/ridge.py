@@ -175,7 +175,9 @@ def _left_out_path(gram: torch.Tensor, y: torch.Tensor, penalties: torch.Tensor)
     values, vectors = torch.linalg.eigh(gram)
     rounding = 1e2 * len(gram) * torch.finfo(gram.dtype).eps * float(values.abs().max())
     if float(values.min()) < -rounding:
-        raise BadParameter(f"gram has the eigenvalue {float(values.min()):.3g}: it is not positive definite, no kernel.")
+        raise BadParameter(
+            f"gram has the eigenvalue {float(values.min()):.3g}: it is not positive definite, no kernel."
+        )
     inverses = 1 / (values.clamp(min=0) + len(gram) * penalties[:, None])
     dual = (inverses * (vectors.T @ y)) @ vectors.T
     return dual, (dual / (inverses @ vectors.square().T)).square().mean(1)
