@@ -185,7 +185,7 @@ def test_a_learner_is_as_good_in_single_precision(label, monkeypatch):
 
     Heads then differ where rounding moves the choice of a small penalty: by up to 30 % over 24 seeds; kernels by 4e-4.
     The smooth Gaussian kernels choose penalties near 3e-7, where single precision rounds: up to 19 % over 24
-    seeds; with a learnt metric too, but at one of the 24, where another pair of length and penalty won, a factor of two.
+    seeds; with a learnt metric too, but at one of the 24, where another length and penalty won, a factor of two.
     """
     draw = torch.randn
 

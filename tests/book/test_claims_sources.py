@@ -13,9 +13,10 @@ PROMISED = {
         "overlap_collapses",
         "risk_ratio_to_best_kernel",
         "he3_overlap_is_flat",
+        "he4_overlap_rises",
         "degenerate_hessian_plateau",
     },
-    "transfer/frozen_representation": {"transfer_slope", "scratch_slope"},
+    "transfer/frozen_representation": {"transfer_grows_slower", "scratch_slope"},
 }
 
 

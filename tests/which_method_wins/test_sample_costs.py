@@ -210,7 +210,7 @@ def test_the_columns_say_why():
     columns = cost_columns(sample_costs("z1*z2*z3"))
     assert [len(column) for column in columns.values()] == [len(LEARNERS)] * 6
     assert columns["method"] == LEARNERS and columns["cost"][:3] == ["d^3", "d^3", "-"]
-    assert columns["condition"][2].startswith("fails: H sees every direction")
+    assert columns["condition"][2].startswith("not met: H sees every direction")
     assert columns["numbers of this target"][2].startswith("rank of H = 0 of 3")
     assert columns["chapter"][0] == "degree by degree"
 

@@ -101,7 +101,7 @@ def cost_columns(costs: Sequence[Cost]) -> dict[str, list[str]]:
     return {
         "method": [cost.learner for cost in costs],
         "cost": [cost.order for cost in costs],
-        "condition": [cost.condition if cost.holds else f"fails: {cost.condition}" for cost in costs],
+        "condition": [cost.condition if cost.holds else f"not met: {cost.condition}" for cost in costs],
         "numbers of this target": [cost.reason for cost in costs],
         "source": [cost.source for cost in costs],
         "chapter": [cost.chapter.split("/")[-1].replace("_", " ") for cost in costs],
