@@ -56,6 +56,8 @@ def site_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     cells = []
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(ledger.MIME, None)  # read by the ledger; Sphinx does not know the type
         if tagged(cell, "injected-parameters"):
             cell.metadata["tags"].append("remove-cell")
         if tagged(cell, "parameters"):

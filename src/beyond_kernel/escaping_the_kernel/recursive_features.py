@@ -20,7 +20,7 @@ ROUNDS = 3
 """Times the metric is learnt anew. In trials (three targets, d = 14 and 20) the third round took up to half of the risk
 away, and two further rounds up to a third of what was left."""
 MOST_SAMPLES = 3200
-"""Largest sample that is accepted: left-out errors need all eigenvectors, time n^3 and three n x n arrays."""
+"""Largest sample that is accepted, since left-out errors need all eigenvectors, time n^3 and three n x n arrays."""
 
 
 def average_gradient_outer_product(

@@ -137,8 +137,8 @@ CLOSED_FORMS = {
     "square": square_means,
     "identity": identity_means,
 }
-"""Both expectations as a function of covariance and variances, by name of the activation. Many more have one: every
-power of the ramp, exponentials, all polynomials; a callable goes through the series, whatever it is."""
+"""Both expectations as a function of covariance and variances, by name of the activation. Many more have one, such as
+every power of the ramp, exponentials and all polynomials; a callable goes through the series, whatever it is."""
 
 
 @dataclass(frozen=True)
