@@ -85,9 +85,8 @@ class Ledger:
     ) -> Claim:
         """State a claim and decide it: it holds if ``at_least`` <= measured <= ``at_most``, whichever are given.
 
-        It gets no verdict outside the range for which it is made, and none where nothing could be measured for a known
-        reason. A measurement that is missing without a reason fails: the fault may be the method's or the code's.
-        Stating the same name again replaces the earlier claim, so that a cell can be run twice.
+        It gets no verdict where it is not made, or could not be measured for a known reason; a measurement that is
+        missing without one fails. Stating the same name again replaces the earlier claim: a cell can be run twice.
 
         Args:
             name: second half of the id, lower case with underscores.
@@ -95,38 +94,34 @@ class Ledger:
             source: paper and statement, or "measured here".
             test: name of the test function that guards the code behind the claim.
             measured: the number that decides; NaN where there is none.
-            predicted: what is expected, a number or words.
+            predicted: what is expected.
             why: reason for the tolerance.
             at_least: lower end of the accepted range.
             at_most: upper end of the accepted range.
             spread: values over seeds, whose smallest and largest are kept; or None.
-            outside: a reason why the claim is not made at these parameters; None where it is made.
-            unmeasured: a reason why ``measured`` is NaN, if it is; with a number it means nothing.
+            outside: why the claim is not made at these parameters; None where it is made.
+            unmeasured: why ``measured`` is NaN, if it is; with a number it means nothing.
 
         Raises:
             BadParameter: if a text is missing or blank, the name is malformed or no end of the range is given.
         """
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-            raise BadParameter(f"name = {name!r} is not accepted: lower-case letters, digits and underscores only.")
-        reasons = {"outside": outside, "unmeasured": unmeasured}
-        given = {label: reason for label, reason in reasons.items() if reason is not None}
-        for label, text in {"statement": statement, "source": source, "test": test, "why": why, **given}.items():
-            _words(label, text)
+        _identifier(name)
+        texts = {"statement": statement, "source": source, "test": test, "why": why}
+        _all_words(texts, {"outside": outside, "unmeasured": unmeasured})
         if at_least is None and at_most is None:
             raise BadParameter(f"claim {name!r} has no tolerance: give at_least, at_most or both.")
-        measured = float(measured)
-        missing = unmeasured if math.isnan(measured) and not outside else None
+        missing = unmeasured if math.isnan(float(measured)) and not outside else None
         claim = Claim(
             id=f"{self.chapter}/{name}",
             statement=statement,
             source=source,
             test=test,
             predicted=predicted if isinstance(predicted, str) else float(predicted),
-            measured=measured,
+            measured=float(measured),
             spread=_range(spread),
             tolerance=_tolerance(at_least, at_most),
             why=why,
-            holds=None if outside or missing else _holds(measured, at_least, at_most),
+            holds=None if outside or missing else _holds(float(measured), at_least, at_most),
             outside=outside or "",
             unmeasured=missing or "",
         )
@@ -212,3 +207,14 @@ def _words(name: str, text: Any) -> str:
     if not isinstance(text, str) or not text.strip():
         raise BadParameter(f"{name} = {text!r} is not accepted: it must be a sentence or a name.")
     return text
+
+
+def _identifier(name: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise BadParameter(f"name = {name!r} is not accepted: lower-case letters, digits and underscores only.")
+
+
+def _all_words(texts: dict[str, Any], reasons: dict[str, Any]) -> None:
+    """Refuse a text that is missing or blank; a reason may be None."""
+    for label, text in (texts | {label: reason for label, reason in reasons.items() if reason is not None}).items():
+        _words(label, text)

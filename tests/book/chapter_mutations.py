@@ -289,22 +289,3 @@ CODE = {
 }
 
 MUTATIONS = STRUCTURE | DECLARATIONS | FIGURES | FORM | CODE
-
-# Some faults cannot come alone: these mutations break several rules, and say which.
-TOGETHER = [
-    ({"title_first", "section_order"}, replace("## An average of", "# An average of")),
-    ({"three_exercises", "solutions_run"}, replace(":label: ex-average-1", "")),
-    (
-        {"parameters_are_literals", "parameters_have_seeds", "parameters_are_checked", "parameters_match_profile"},
-        replace("seed = 0 ", "seed: int = 0 "),
-    ),
-    ({"verdict_cell", "emit_cell", "outputs_stripped", "no_execution_counts"}, replace(VERDICT, "ledger")),
-    # A verb of beyond_kernel.figures shows a figure also where the metadata are missing, or by way of a name.
-    *[
-        (
-            {"figure_caption", "figure_name", "figure_alt"},
-            all_of(unfold(FIGURE), take("metadata.mystnb", cell=FIGURE), put("source", source, cell=FIGURE)),
-        )
-        for source in ("curves(errors)", "shown = curves(errors)\nshown")
-    ],
-]

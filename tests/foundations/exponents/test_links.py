@@ -69,7 +69,7 @@ def test_the_value_at_a_jump_is_no_part_of_the_mean(cut, there):
     ("given", "phrase"),
     [
         ("foo", "not known"),
-        ("relu(z1)", "not known"),
+        ("relu(z1)", "relu is a link"),
         ("", "empty"),
         ("3", "no variable"),
         ("he13", "at most 12"),
