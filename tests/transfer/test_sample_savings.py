@@ -5,10 +5,8 @@ import math
 import numpy as np
 import pytest
 import xarray
-from scipy import stats
 
-from beyond_kernel.checks import BadParameter
-from beyond_kernel.transfer.sample_savings import growth, mean_interval, needed_samples, tasks_to_repay
+from beyond_kernel.transfer.sample_savings import growth, needed_samples, tasks_to_repay
 
 
 def test_needed_samples_inverts_a_known_curve():
@@ -33,22 +31,6 @@ def test_growth_leaves_out_a_dimension_that_was_not_reached():
     samples = xarray.DataArray([[10.0, 20.0, math.nan], [10.0, math.nan, math.nan]], {"seed": [0, 1], "d": [1, 2, 4]})
     slopes = growth(samples)
     assert float(slopes[0]) == pytest.approx(1) and math.isnan(float(slopes[1]))
-
-
-def test_interval_of_a_mean_is_that_of_students_test():
-    values = xarray.DataArray([0.3, -0.1, 0.4, 0.0, 0.2], dims="seed")
-    value, low, high = mean_interval(values)
-    assert value == pytest.approx(0.16)
-    for end in (low, high):  # at the ends of the interval the test gives exactly 5 %
-        assert stats.ttest_1samp(values, end).pvalue == pytest.approx(0.05)
-
-
-def test_interval_of_one_seed_and_of_none():
-    one = mean_interval(xarray.DataArray([0.3, math.nan], dims="seed"))
-    assert one.value == pytest.approx(0.3) and math.isnan(one.low) and math.isnan(one.high)
-    assert math.isnan(mean_interval(xarray.DataArray([math.nan], dims="seed")).value)
-    with pytest.raises(BadParameter, match="seed is wanted"):
-        mean_interval(xarray.DataArray([0.3], dims="d"))
 
 
 def test_a_source_is_paid_for_by_what_each_task_saves():

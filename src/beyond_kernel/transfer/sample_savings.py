@@ -1,25 +1,10 @@
 """What transfer saves: the samples each learner needs, how they grow with the dimension, when a source is paid for."""
 
-from typing import NamedTuple
-
 import numpy as np
 import xarray
-from scipy import stats
 
-from beyond_kernel.checks import BadParameter
 from beyond_kernel.figures import fitted_slope
 from beyond_kernel.foundations.learning.measures import samples_to_reach
-
-
-class Interval(NamedTuple):
-    """A mean over seeds and the ends of its 95 % interval, NaN for a single seed."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} (95 % interval {self.low:.2f} to {self.high:.2f})"
 
 
 def needed_samples(risks: xarray.DataArray, threshold: float) -> xarray.DataArray:
@@ -59,26 +44,6 @@ def growth(samples: xarray.DataArray) -> xarray.DataArray:
     return xarray.apply_ufunc(
         lambda row: fitted_slope(samples.d, row)[0], samples, input_core_dims=[["d"]], vectorize=True
     )
-
-
-def mean_interval(values: xarray.DataArray) -> Interval:
-    """Return the mean over seeds with Student's 95 % interval; seeds that are NaN are left out.
-
-    Args:
-        values: one a seed.
-
-    Raises:
-        BadParameter: if they have another dimension than ``seed``.
-
-    Chapter: frozen_representation.
-    """
-    if values.dims != ("seed",):
-        raise BadParameter(f"values has the dimensions {', '.join(map(str, values.dims)) or 'none'}: seed is wanted.")
-    kept = np.asarray(values.dropna("seed"), dtype=float)
-    if len(kept) < 2:
-        return Interval(float(kept.mean()) if len(kept) else float("nan"), float("nan"), float("nan"))
-    half = stats.sem(kept) * stats.t.ppf(0.975, len(kept) - 1)
-    return Interval(float(kept.mean()), float(kept.mean() - half), float(kept.mean() + half))
 
 
 def tasks_to_repay(source: int, scratch: float, transferred: float) -> float:

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import itertools
+import math
 import os
 import sys
 
@@ -14,7 +15,7 @@ from scipy import stats
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.one_step import fit_one_step
-from beyond_kernel.foundations.learning.comparison import compare_learners, paired_ratio
+from beyond_kernel.foundations.learning.comparison import compare_learners, mean_interval, paired_ratio
 from beyond_kernel.foundations.learning.learners import label_of, labelled, risk_of
 from beyond_kernel.foundations.learning.learning_cells import learner_risk_cell
 from beyond_kernel.foundations.learning.samples import draw_problem
@@ -244,3 +245,19 @@ def test_a_ratio_that_does_not_exist_is_told(rows, labels, told):
         paired_ratio(table(rows), *labels)
     with pytest.raises(BadParameter, match="risks has the dimensions learner, seed, n: learner and seed are wanted"):
         paired_ratio(table(rows).expand_dims(n=[5], axis=2), "one", "two")
+
+
+def test_interval_of_a_mean_is_that_of_students_test():
+    values = xarray.DataArray([0.3, -0.1, 0.4, 0.0, 0.2], dims="seed")
+    value, low, high = mean_interval(values)
+    assert value == pytest.approx(0.16)
+    for end in (low, high):  # at the ends of the interval the test gives exactly 5 %
+        assert stats.ttest_1samp(values, end).pvalue == pytest.approx(0.05)
+
+
+def test_interval_of_one_seed_and_of_none():
+    one = mean_interval(xarray.DataArray([0.3, math.nan], dims="seed"))
+    assert one.value == pytest.approx(0.3) and math.isnan(one.low) and math.isnan(one.high)
+    assert math.isnan(mean_interval(xarray.DataArray([math.nan], dims="seed")).value)
+    with pytest.raises(BadParameter, match="seed is wanted"):
+        mean_interval(xarray.DataArray([0.3], dims="d"))

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray
@@ -60,6 +60,37 @@ def compare_learners(
     return _joined(runs, names, list(grid["n"]))
 
 
+class Interval(NamedTuple):
+    """A mean over seeds and the ends of its 95 % interval, NaN for a single seed."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} (95 % interval {self.low:.2f} to {self.high:.2f})"
+
+
+def mean_interval(values: xarray.DataArray) -> Interval:
+    """Return the mean over seeds with Student's 95 % interval; seeds that are NaN are left out.
+
+    Args:
+        values: one a seed.
+
+    Raises:
+        BadParameter: if they have another dimension than ``seed``.
+
+    Chapters: one_step, frozen_representation.
+    """
+    if values.dims != ("seed",):
+        raise BadParameter(f"values has the dimensions {', '.join(map(str, values.dims)) or 'none'}: seed is wanted.")
+    kept = np.asarray(values.dropna("seed"), dtype=float)
+    if len(kept) < 2:
+        return Interval(float(kept.mean()) if len(kept) else float("nan"), float("nan"), float("nan"))
+    half = stats.sem(kept) * stats.t.ppf(0.975, len(kept) - 1)
+    return Interval(float(kept.mean()), float(kept.mean() - half), float(kept.mean() + half))
+
+
 @dataclass(frozen=True)
 class PairedRatio:
     """How many times the risk of one learner is that of another at the same seeds.
@@ -109,10 +140,9 @@ def paired_ratio(risks: xarray.DataArray, first: str, second: str) -> PairedRati
     upper, lower = (np.asarray(risks.sel(learner=label), dtype=float) for label in (first, second))
     if not (np.concatenate([upper, lower]) > 0).all():
         raise BadParameter(f"risks of {first!r} and {second!r} must all be above 0: one is not, or was not run.")
-    logs = np.log(upper / lower)
-    half = stats.sem(logs) * stats.t.ppf(0.975, len(logs) - 1) if len(logs) > 1 else np.nan
-    ends = (float(np.exp(logs.mean() + shift)) for shift in (0.0, -half, half))
-    return PairedRatio(*ends, ratios=tuple(np.exp(logs).tolist()))
+    ratios = upper / lower
+    ends = np.exp(mean_interval(xarray.DataArray(np.log(ratios), dims="seed")))
+    return PairedRatio(*ends.tolist(), ratios=tuple(ratios.tolist()))
 
 
 def _joined(runs: list[xarray.Dataset | None], names: xarray.DataArray, sizes: list) -> xarray.Dataset:
