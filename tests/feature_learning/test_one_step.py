@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from trained_overlap import TWO, overlap
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.one_step import (
@@ -23,15 +24,6 @@ from beyond_kernel.foundations.learning.networks import BLOCK, symmetric_init, w
 from beyond_kernel.foundations.learning.samples import Problem, draw_problem, draw_sample
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.random_streams import generator_for
-
-TWO = "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2"
-
-
-def overlap(text: str, d: int, ratio: float, seed: int, **pieces) -> float:
-    target = parse_target(text, d, seed)
-    sample = draw_sample(target, int(ratio * d * d), 0.0, generator_for(seed, "train"))
-    _, network = one_step_features(sample, 300, generator_for(seed, "net"), **pieces)
-    return float(subspace_overlap(network.W, target.directions).mean())
 
 
 def test_gradient_is_that_of_autograd():

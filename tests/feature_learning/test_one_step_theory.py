@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from trained_overlap import TWO, overlap
 
 from beyond_kernel.feature_learning.one_step import (
     correlations,
@@ -15,20 +16,10 @@ from beyond_kernel.feature_learning.one_step_theory import (
     population_correlation,
     predicted_overlap,
 )
-from beyond_kernel.foundations.learning.measures import subspace_overlap
 from beyond_kernel.foundations.learning.networks import symmetric_init
 from beyond_kernel.foundations.learning.samples import draw_sample
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.random_streams import generator_for
-
-TWO = "(h2(z1) - h2(z2) + h2(z1)*h2(z2) + h3(z1))/2"
-
-
-def overlap(text: str, d: int, ratio: float, seed: int, **pieces) -> float:
-    target = parse_target(text, d, seed)
-    sample = draw_sample(target, int(ratio * d * d), 0.0, generator_for(seed, "train"))
-    _, network = one_step_features(sample, 300, generator_for(seed, "net"), **pieces)
-    return float(subspace_overlap(network.W, target.directions).mean())
 
 
 def test_population_correlation_by_quadrature():
