@@ -127,3 +127,14 @@ def test_bad_input_is_refused_with_a_sentence(monkeypatch):
     monkeypatch.setattr(recursive_features, "MOST_SAMPLES", 50)
     with pytest.raises(BadParameter, match="the sample has 60 points: .* at most 50"):
         fit_recursive_features(problem, NOTHING)
+
+
+def test_the_round_of_least_left_out_error_is_kept():
+    """More rounds never raise it, and on labels of pure noise the last round is often not the one that is kept."""
+    kept = []
+    for seed in range(8):
+        problem = draw_problem(parse_target("z1*z2", 6, seed), 60, 3.0, seed, n_test=2)
+        fits = [fit_recursive_features(problem, generator_for(0), rounds=rounds).fit.loss for rounds in range(4)]
+        assert fits == sorted(fits, reverse=True)
+        kept.append(fits[3] < fits[2])
+    assert not all(kept)
