@@ -5,8 +5,10 @@ import pytest
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.one_step_cells import (
+    SCHEDULES,
     gradient_cell,
     overlap_cell,
+    schedule_cell,
     step_size_cell,
     undecayed_step_cell,
     variant_cell,
@@ -49,6 +51,19 @@ def test_without_weight_decay_a_small_step_is_lazy_and_a_large_one_is_not():
     assert large["risk"] < small["risk"]
 
 
+def test_schedules_share_their_problem_and_differ_in_their_steps():
+    """One step is Algorithm 1; in trials two steps on the same samples had 0.18 more overlap and more, halves less."""
+    cells = {name: schedule_cell(TWO, 12, 4, name, 200, 0.1, seed=0) for name in SCHEDULES}
+    overlaps, risks = ({name: cell[key] for name, cell in cells.items()} for key in ("overlap", "risk"))
+    assert overlaps["one step"] + 0.1 < overlaps["two steps, the same samples"]
+    assert overlaps["two steps, half of the samples each"] < overlaps["two steps, the same samples"]
+    assert overlaps["two steps, the same samples"] < overlaps["five steps, the same samples"]
+    assert overlaps["five steps, a fifth of the samples each"] < overlaps["five steps, the same samples"] - 0.1
+    assert risks["two steps, the same samples"] < risks["two steps, half of the samples each"]
+
+
 def test_bad_input_is_refused_with_a_sentence():
+    with pytest.raises(BadParameter, match="schedule = 'three steps'"):
+        schedule_cell(TWO, 10, 1, "three steps", 20, 0.1, seed=0)
     with pytest.raises(BadParameter, match="variant = 'algorithm 1'"):
         overlap_cell(TWO, 10, 1, 20, 0.1, variant="algorithm 1", seed=0)

@@ -20,6 +20,7 @@ from beyond_kernel.feature_learning.one_step import (
     same_biases,
 )
 from beyond_kernel.feature_learning.one_step_theory import linear_correlation, population_correlation
+from beyond_kernel.feature_learning.several_steps import several_steps_features
 from beyond_kernel.foundations.learning.learners import Predictor
 from beyond_kernel.foundations.learning.measures import energy_per_direction, leading_subspace, risk, subspace_overlap
 from beyond_kernel.foundations.learning.networks import symmetric_init, with_new_biases
@@ -34,6 +35,14 @@ VARIANTS: dict[str, dict[str, Callable]] = {
     "biases kept at 0": {"biases": same_biases},
 }
 """Algorithm 1 and what is changed in it, by the name that figures give it."""
+SCHEDULES: dict[str, dict] = {
+    "one step": {"steps": 1},
+    "two steps, half of the samples each": {"steps": 2, "fresh": True},
+    "two steps, the same samples": {"steps": 2},
+    "five steps, the same samples": {"steps": 5},
+    "five steps, a fifth of the samples each": {"steps": 5, "fresh": True},
+}
+"""How many giant steps are taken, and on which samples, by the name that tables give it."""
 
 
 def gradient_cell(
@@ -109,6 +118,20 @@ def variant_cell(
     linear, network = one_step_features(problem.train, width, generator_for(seed, "variant", d), step_scale, **pieces)
     model = fit_head(problem.train, network, linear)
     return {"risk": _risk(model, problem), **_overlaps(network.W, truth)}
+
+
+def schedule_cell(
+    target: str, d: int, ratio: float, schedule: str, width: int, noise: float, *, device: str = "cpu", seed: int
+) -> dict[str, float]:
+    """Take giant steps as one of ``SCHEDULES`` says, fit the head on all samples; return ``overlap`` and ``risk``."""
+    truth, problem = _problem(target, d, ratio, noise, device, seed)
+    steps = SCHEDULES[one_of("schedule", schedule, tuple(SCHEDULES))]
+    linear, network = several_steps_features(problem.train, width, generator_for(seed, "schedule", d), **steps)
+    model = fit_head(problem.train, network, linear)
+    return {
+        "overlap": float(subspace_overlap(network.W, truth.directions.to(network.W)).mean()),
+        "risk": _risk(model, problem),
+    }
 
 
 def step_size_cell(
