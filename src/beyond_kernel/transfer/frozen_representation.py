@@ -1,14 +1,16 @@
-"""Transfer by a frozen first layer: fit a new head on N samples of another target over the same hidden directions.
+"""Transfer of what one task has learnt of the inputs: a frozen first layer, or the metric of a kernel.
 
-Source: Damian, Lee, Soltanolkotabi 2022, Theorem 3. Chapter: frozen_representation.
+What is fitted anew, on N samples of another target over the same hidden directions, is a head, or a kernel regression.
 """
 
 from collections.abc import Sequence
 
 import torch
 
+from beyond_kernel.escaping_the_kernel.recursive_features import fit_metric, fit_recursive_features
 from beyond_kernel.feature_learning.one_step import one_step_features
 from beyond_kernel.foundations.learning.heads import SCALES, HeadPredictor, fit_head
+from beyond_kernel.foundations.learning.kernel_ridge import KernelPredictor
 from beyond_kernel.foundations.learning.learners import labelled
 from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
 from beyond_kernel.foundations.learning.samples import Problem, draw_sample
@@ -100,3 +102,48 @@ def fit_transferred(
     Source: Damian, Lee, Soltanolkotabi 2022, Theorem 3. Chapter: frozen_representation.
     """
     return fit_head(problem.train, network, scales=scales)
+
+
+def pretrain_metric(
+    source: Target, n: int, noise: float, seed: int, device: torch.device | str = "cpu"
+) -> torch.Tensor:
+    """Return the metric that recursive features find on n samples of the source, the same samples as ``pretrain``.
+
+    Args:
+        source: the source task.
+        n: its samples; left-out errors on the same samples choose lengths, penalties and the round.
+        noise: standard deviation of the label noise.
+        seed: of the samples.
+        device: where samples and metric lie.
+
+    Returns:
+        M, symmetric positive semi-definite, of trace d and shape (d, d).
+
+    Raises:
+        BadParameter: as ``fit_recursive_features``.
+
+    Source: Radhakrishnan, Beaglehole, Pandit, Belkin 2024, for the metric. Chapter: frozen_representation.
+    """
+    sample = draw_sample(source, n, noise, generator_for(seed, "source", n, source.dim), device=device)
+    found = fit_recursive_features(Problem(sample, sample, source), generator_for(seed, "nothing is drawn"))
+    return found.kernel.keywords["metric"]
+
+
+@labelled("transferred metric")
+def fit_transferred_metric(
+    problem: Problem, generator: torch.Generator, metric: torch.Tensor, scales: Sequence[float] = SCALES
+) -> KernelPredictor:
+    """Fit ridge regression with the Gaussian kernel of a metric that was learnt on another task, and is kept.
+
+    Args:
+        problem: its training sample, of the target task.
+        generator: not used; nothing is drawn.
+        metric: M from ``pretrain_metric``, of shape (d, d).
+        scales: candidates for the length in units of sqrt(d).
+
+    Raises:
+        BadParameter: as ``fit_metric``.
+
+    Chapter: frozen_representation.
+    """
+    return fit_metric(problem.train, metric.to(problem.train.X), scales)

@@ -14,10 +14,16 @@ from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_mat
 from beyond_kernel.foundations.targets.target import Target
 from beyond_kernel.kernel_regime.kernel_learners import fit_gaussian_kernel, fit_oracle
 from beyond_kernel.random_streams import generator_for
-from beyond_kernel.transfer.frozen_representation import fit_transferred, paired_targets, pretrain
+from beyond_kernel.transfer.frozen_representation import (
+    fit_transferred,
+    fit_transferred_metric,
+    paired_targets,
+    pretrain,
+    pretrain_metric,
+)
 
 FROM_SCRATCH = (fit_one_step, fit_gaussian_kernel, fit_recursive_features)
-LEARNERS = tuple(map(label_of, (fit_transferred, fit_oracle, *FROM_SCRATCH)))
+LEARNERS = tuple(map(label_of, (fit_transferred, fit_transferred_metric, fit_oracle, *FROM_SCRATCH)))
 """The learners compared on the target task; the last three start from scratch."""
 LEARNT = 0.15
 """Risk from which on a learner from scratch is not run with more samples, well below every threshold of interest."""
@@ -34,6 +40,7 @@ def transfer_cell(
     width: int,
     noise: float,
     *,
+    metric_ratio: float = 1.0,
     n_test: int = 10_000,
     device: str = "cpu",
     seed: int,
@@ -49,9 +56,10 @@ def transfer_cell(
         learner: one of ``LEARNERS``.
         sizes: target samples N, ascending.
         repeats: independent training samples averaged over for each N.
-        source_ratio: source samples in units of d^2.
+        source_ratio: source samples in units of d^2, for a first layer.
         width: number of neurons.
         noise: standard deviation of the label noise in both tasks.
+        metric_ratio: source samples in units of d^2, for a metric.
         n_test: points on which the risk is measured.
         device: where everything lies.
         seed: of everything drawn.
@@ -66,11 +74,13 @@ def transfer_cell(
     """
     one_of("learner", learner, LEARNERS)
     real_number("source_ratio", source_ratio, above=0)
+    real_number("metric_ratio", metric_ratio, above=0)
     whole_number("repeats", repeats)
     teacher, truth = paired_targets(source, target, d, seed)
     draw = functools.partial(_sample, truth, noise=noise, device=device, seed=seed)
     test, scratch = draw(n_test, role="test"), learner in map(label_of, FROM_SCRATCH)
-    fit = _prepared(learner, teacher, int(source_ratio * d**2), width, noise, device, seed)
+    ratio = {label_of(fit_transferred): source_ratio, label_of(fit_transferred_metric): metric_ratio}.get(learner, 0)
+    fit = _prepared(learner, teacher, int(ratio * d**2), width, noise, device, seed)
     risks = np.full(len(sizes), math.nan)
     for index, size in enumerate(sizes):
         problems = (Problem(draw(size, role=f"train {r}"), test, truth) for r in range(repeats))
@@ -88,9 +98,11 @@ def _sample(target: Target, n: int, *, noise: float, role: str, device: str, see
 
 
 def _prepared(learner: str, source: Target, n: int, width: int, noise: float, device: str, seed: int) -> Learner:
-    """Return a learner with its options set; the one that transfers has been pre-trained."""
+    """Return a learner with its options set; what the two that transfer are given has been learnt on the source."""
     if learner == label_of(fit_transferred):
         return functools.partial(fit_transferred, network=pretrain(source, n, width, noise, seed, device=device))
+    if learner == label_of(fit_transferred_metric):
+        return functools.partial(fit_transferred_metric, metric=pretrain_metric(source, n, noise, seed, device=device))
     wide = {label_of(fit): functools.partial(fit, width=width) for fit in (fit_oracle, fit_one_step)}
     exact = {label_of(fit): fit for fit in (fit_gaussian_kernel, fit_recursive_features)}
     return (wide | exact)[learner]

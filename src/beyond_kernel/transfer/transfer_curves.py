@@ -9,7 +9,7 @@ from beyond_kernel.checks import BadParameter, one_of
 from beyond_kernel.sweeps import sweep
 from beyond_kernel.transfer.frozen_representation_cells import LEARNERS, transfer_cell
 
-REPEATED = ("transferred", "oracle")
+REPEATED = ("transferred", "transferred metric", "oracle")
 """Learners that are run on few samples, so that one draw of them says little: their risk is a mean over draws."""
 
 
