@@ -38,6 +38,17 @@ def circumstances(device: str, versions: dict[str, str]) -> list[tuple[str, str]
     ]  # fmt: skip
 
 
+def under_load(quiet: float) -> tuple[str, str]:
+    """Return the load average of the minute before, and what it means for times.
+
+    Args:
+        quiet: load average up to which a machine counts as quiet.
+    """
+    load = os.getloadavg()[0]
+    busy = ": **other work ran on the machine**, so only the ratios say something" if load > quiet else ""
+    return "load average in the minute before", f"{load:.2f}{busy}"
+
+
 def rows(results: list[dict]) -> list[tuple[str, ...]]:
     """Return one row for each workload and peer; a peer that is missing says why.
 
@@ -112,7 +123,7 @@ def record(page: Path, device: str, text: str) -> None:
 
     Args:
         page: the page.
-        device: "cpu", "cuda" or "grids".
+        device: "cpu", "cuda", either after "escaping", or "grids".
         text: Markdown.
 
     Raises:

@@ -5,17 +5,19 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 for name in ("OMP", "MKL", "OPENBLAS"):  # before any of them is loaded
     os.environ.setdefault(f"{name}_NUM_THREADS", "1")
 
 import torch  # noqa: E402
+from escaping_workloads import escaping_workloads  # noqa: E402
 from grid_report import grids_markdown, grids_plain  # noqa: E402
-from grids import measure_grids  # noqa: E402
-from measuring import measure  # noqa: E402
+from grids import QUIET, measure_grids  # noqa: E402
+from measuring import Workload, measure  # noqa: E402
 from peer_process import PeerProcess  # noqa: E402
-from report import circumstances, markdown, plain, record  # noqa: E402
+from report import circumstances, markdown, plain, record, under_load  # noqa: E402
 from workloads import SIZES, workloads  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,19 +36,19 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     torch.set_num_threads(1)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    if chosen.only != "numerics" and kind == "cpu":  # first, while the load is that of others
+    if chosen.only in (None, "grids") and kind == "cpu":  # first, while the load is that of others
         _grids(chosen.scale, chosen.out, chosen.record)
-    if chosen.only == "grids":
-        return 0
-    other = PeerProcess(chosen.peers)
-    try:
-        results = _measured(chosen.scale, chosen.device, other)
-    finally:
-        other.close()
-    told = circumstances(kind, other.versions)
-    _write(chosen.out, results, told)
-    if chosen.record:
-        record(ROOT / "book/benchmarks.md", kind, markdown(results, told))
+    if chosen.only in (None, "numerics"):
+        other = PeerProcess(chosen.peers)
+        try:
+            results = _measured(workloads(chosen.scale, chosen.device, other))
+        finally:
+            other.close()
+        _tell(chosen, "results", kind, results, circumstances(kind, other.versions))
+    if chosen.only in (None, "escaping"):
+        load = under_load(QUIET)
+        results = _measured(escaping_workloads(chosen.scale, chosen.device))
+        _tell(chosen, "escaping", f"escaping {kind}", results, [load, *circumstances(kind, {})])
     return 0
 
 
@@ -62,19 +64,22 @@ def _grids(scale: str, out: Path, recorded: bool) -> None:
         record(ROOT / "book/benchmarks.md", "grids", grids_markdown(found))
 
 
-def _measured(scale: str, device: str, other: PeerProcess) -> list[dict]:
+def _measured(these: Iterable[Workload]) -> list[dict]:
     results, start = [], time.monotonic()
-    for workload in workloads(scale, device, other):
+    for workload in these:
         print(f"{time.monotonic() - start:5.0f} s  {workload.name}; {workload.size} ...", file=sys.stderr, flush=True)
         results.append(measure(workload))
     print(f"{time.monotonic() - start:5.0f} s  done", file=sys.stderr, flush=True)
     return results
 
 
-def _write(out: Path, results: list[dict], told: list[tuple[str, str]]) -> None:
-    (out / "results.md").write_text(markdown(results, told) + "\n", "utf-8")
-    (out / "results.json").write_text(json.dumps({"told": dict(told), "results": results}, indent=1) + "\n", "utf-8")
+def _tell(chosen: argparse.Namespace, file: str, place: str, results: list[dict], told: list[tuple[str, str]]) -> None:
+    page, found = markdown(results, told), {"told": dict(told), "results": results}
+    (chosen.out / f"{file}.md").write_text(page + "\n", "utf-8")
+    (chosen.out / f"{file}.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     print("\n".join([plain(results), *(f"{name}: {value}" for name, value in told)]))
+    if chosen.record:
+        record(ROOT / "book/benchmarks.md", place, page)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,9 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="a torch device: cpu, cuda")
     parser.add_argument("--peers", help="an interpreter with neural-tangents; .venv-peers where it exists")
     parser.add_argument("--scale", choices=SIZES, default="full", help="tiny: to see that it runs")
-    parser.add_argument("--only", choices=("numerics", "grids"), help="one part of it; without it both")
+    parser.add_argument("--only", choices=("numerics", "escaping", "grids"), help="one part of it; without it all")
     parser.add_argument("--record", action="store_true", help="write the tables to book/benchmarks.md")
-    parser.add_argument("--out", type=Path, default=ROOT / "_build/bench", help="folder of results.* and grids.*")
+    parser.add_argument("--out", type=Path, default=ROOT / "_build/bench", help="folder of the tables")
     return parser
 
 

@@ -52,12 +52,12 @@ def workloads(scale: str, device: str, other: PeerProcess) -> Iterator[Workload]
 
 def gram(n: int, d: int, device: str, other: PeerProcess, compared: bool) -> Workload:
     """Return the full Gram matrix of the tangent kernel; the smaller sizes stand for growth alone."""
-    X = _normal("gram", n, d, torch.float64, device)
-    peers = {"naive closed form in torch": timed(lambda: naive_tangent_kernel(X), _first_row, device)}
+    X = normal("gram", n, d, torch.float64, device)
+    peers = {"naive closed form in torch": timed(lambda: naive_tangent_kernel(X), first_row, device)}
     peers["neural-tangents, jit"] = _in_our_scale(other.run("analytic", X), X)
     return Workload(
         "full Gram matrix, ReLU tangent kernel", f"n={n}, d={d}, float64",
-        timed(lambda: tangent_kernel(X), _first_row, device), _product(n, d // 2, X), n, rounds=5,
+        timed(lambda: tangent_kernel(X), first_row, device), product(n, d // 2, X), n, rounds=5,
         peers=peers if compared else {},
         reach={"naive closed form in torch": 2.5, "neural-tangents, jit": 2.5}, tolerance=1e-6,
     )  # fmt: skip
@@ -77,8 +77,8 @@ def naive_tangent_kernel(X: torch.Tensor) -> torch.Tensor:
 
 def ridge_path(n: int, d: int, device: str, rounds: int, slow: bool = False) -> Workload:
     """Return the path of 20 penalties and its errors on fresh points; in low dimension eigenvalues fall slowly."""
-    X, Z = (_normal(name, size, d, torch.float64, device) for name, size in (("ridge", n), ("held out", 1000)))
-    noise = _normal("noise", n + 1000, 1, torch.float64, device)[:, 0]
+    X, Z = (normal(name, size, d, torch.float64, device) for name, size in (("ridge", n), ("held out", 1000)))
+    noise = normal("noise", n + 1000, 1, torch.float64, device)[:, 0]
     y, v = (points[:, 0].square() + points[:, 1] for points in (X, Z))
     y, v = y + 0.3 * noise[:n], v + 0.3 * noise[n:]
     kernel, cross = tangent_kernel(X), tangent_kernel(Z, X)
@@ -93,7 +93,7 @@ def ridge_path(n: int, d: int, device: str, rounds: int, slow: bool = False) -> 
     title = "ridge path, 20 penalties" + (", slow eigenvalues" if slow else "")
     return Workload(
         title, f"n={n}, d={d}, float64, {steps} steps", timed(ours, lambda losses: losses, device),
-        _product(n, steps + PENALTIES, kernel), n, rounds,
+        product(n, steps + PENALTIES, kernel), n, rounds,
         peers={"scikit-learn KernelRidge": peer}, reach={"scikit-learn KernelRidge": 20.0}, tolerance=1e-6,
     )  # fmt: skip
 
@@ -138,17 +138,17 @@ def _products_with_the_kernel(work: Callable[[], torch.Tensor]) -> int:
 
 def empirical(n: int, d: int, m: int, device: str, other: PeerProcess) -> Workload:
     """Return the tangent kernel of one ReLU network of width m on n inputs, float32."""
-    X = _normal("empirical", n, d, torch.float32, device)
-    W = _normal("neurons", m, d, torch.float32, device) / d**0.5
+    X = normal("empirical", n, d, torch.float32, device)
+    W = normal("neurons", m, d, torch.float32, device) / d**0.5
     a = torch.ones(m, device=device)
     inner = (n * n * (2 * m + d) + 2 * n * m * d) / (2 * n * n)  # of a product with as many operations
     peers = {
-        "torch.func jacrev": timed(lambda: tangent_kernel_by_jacobian(X, W, a), _first_row, device),
+        "torch.func jacrev": timed(lambda: tangent_kernel_by_jacobian(X, W, a), first_row, device),
         "neural-tangents, structured derivatives": other.run("empirical", X, W.T, a[:, None]),
     }
     return Workload(
         "tangent kernel of one network", f"n={n}, d={d}, m={m}, float32",
-        timed(lambda: empirical_tangent_kernel(X, None, W, a), _first_row, device), _product(n, round(inner), X),
+        timed(lambda: empirical_tangent_kernel(X, None, W, a), first_row, device), product(n, round(inner), X),
         n, rounds=3, peers=peers, tolerance=1e-3,
         reach={"torch.func jacrev": 50.0, "neural-tangents, structured derivatives": 2.0},
     )  # fmt: skip
@@ -173,14 +173,31 @@ def _in_our_scale(run: Run | str, X: torch.Tensor) -> Run | str:
     return lambda: ((found := run())[0], head + X.shape[1] * (found[1] - head))
 
 
-def _product(n: int, inner: int, like: torch.Tensor) -> Run:
+def product(n: int, inner: int, like: torch.Tensor) -> Run:
+    """Return the product of an (n, inner) with an (inner, n) matrix into a kept buffer: a floor.
+
+    Args:
+        n: rows and columns of the result.
+        inner: the size that is summed over.
+        like: gives dtype and device.
+    """
     left, right, out = like.new_ones(n, inner), like.new_ones(inner, n), like.new_empty(n, n)
-    return timed(lambda: torch.mm(left, right, out=out), _first_row, str(like.device).split(":")[0])
+    return timed(lambda: torch.mm(left, right, out=out), first_row, str(like.device).split(":")[0])
 
 
-def _first_row(kernel: torch.Tensor) -> torch.Tensor:
-    return kernel[0]
+def first_row(result: torch.Tensor) -> torch.Tensor:
+    """Return the numbers by which two matrices are compared."""
+    return result[0]
 
 
-def _normal(name: str, n: int, d: int, dtype: torch.dtype, device: str) -> torch.Tensor:
+def normal(name: str, n: int, d: int, dtype: torch.dtype, device: str) -> torch.Tensor:
+    """Return an (n, d) matrix of normals, the same on every device.
+
+    Args:
+        name: of the stream.
+        n: rows.
+        d: columns.
+        dtype: a floating-point dtype.
+        device: where it is to lie.
+    """
     return torch.randn(n, d, generator=generator_for(0, name, n, d), dtype=dtype).to(device)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import escaping_workloads
 import measuring
 import pytest
 import report
@@ -15,6 +16,7 @@ import workloads
 from chapter_cells import ROOT
 from peer_process import PeerProcess
 
+from beyond_kernel.escaping_the_kernel.taylor_model import taylor_start
 from beyond_kernel.kernel_regime.tangent_kernel import tangent_kernel
 
 PAGE = ROOT / "book/benchmarks.md"
@@ -44,6 +46,15 @@ def tiny(tmp_path_factory):
     return result, json.loads((folder / "results.json").read_text("utf-8")), (folder / "results.md").read_text("utf-8")
 
 
+@pytest.fixture(scope="module")
+def ways_out(tmp_path_factory):
+    """Return one run of the ways out of the kernel regime at tiny sizes, and its results."""
+    folder = tmp_path_factory.mktemp("escaping")
+    done = run("--only", "escaping", "--out", str(folder))
+    assert done.returncode == 0, done.stderr
+    return done, json.loads((folder / "escaping.json").read_text("utf-8")), (folder / "escaping.md").read_text("utf-8")
+
+
 def result(n: int = 100, seconds: float = 1.0, **peer) -> dict:
     peers = [{"peer": "other", "reach": 2.5, "seconds": 3.0, "ratio": 3.0, "gap": 0.0} | peer]
     return {"workload": "w", "size": f"n={n}", "n": n, "ours": seconds, "floor": 0.25, "share": 0.25, "peers": peers}
@@ -54,6 +65,62 @@ def test_every_workload_runs_beside_its_peers_and_a_floor(tiny):
     assert len({row["workload"] for row in results["results"]}) == 4
     assert all(row["ours"] > 0 and row["floor"] > 0 for row in results["results"])
     assert len(re.findall(r"^ *\d+ s  .*\.\.\.$", run.stderr, re.MULTILINE)) == len(results["results"])  # progress
+
+
+def test_ways_out_run_beside_torch_and_a_floor(ways_out):
+    done, results, page = ways_out
+    assert [len(row["peers"]) for row in results["results"]] == [3, 3]
+    for row in results["results"]:
+        assert row["ours"] > 0 and row["floor"] > 0
+        assert all(peer["ratio"] > 0 and peer["gap"] < 1e-4 for peer in row["peers"])
+    reach = [peer["reach"] for row in results["results"] for peer in row["peers"]]
+    assert reach == [2.5, 2.5, 2.5, 10, 10, None]
+    assert list(results["told"])[:2] == ["load average in the minute before", "date"]
+    for text in (page, json.dumps(results["told"])):
+        assert platform.node() not in text or len(platform.node()) < 4
+        assert not re.search(r"/(home|work|tmp|root|Users)/", text)
+    assert "torch.compile" in page and "torch.compile" in done.stdout
+
+
+def test_a_loss_that_does_not_compile_says_so():
+    def broken(graph, inputs):
+        raise RuntimeError("no compiler")
+
+    told = escaping_workloads._compiled(lambda W: W.square().sum(), torch.ones(3), broken, lambda loss: loss)
+    assert told == "does not compile here: BackendCompilerFailed"
+
+
+def test_peers_of_the_ways_out_compute_what_a_jacobian_says():
+    """The two losses of the Taylor model against forward-mode derivatives of the network, the gradients by hand."""
+    draws = torch.Generator().manual_seed(1)
+    start = taylor_start(6, 4, draws, jitter=0.3)
+    X, y = torch.randn(9, 4, generator=draws, dtype=torch.float64), torch.ones(9, dtype=torch.float64)
+    origin = torch.zeros_like(start.W)
+
+    def network(W):
+        weights, signs = W + torch.cat([start.W0, start.W0]), torch.tensor([1.0] * 3 + [-1.0] * 3).double()
+        return torch.sigmoid(X @ weights.T - 1) @ signs / 6**0.5
+
+    def slope(W):
+        return torch.func.jvp(network, (W,), (start.W,))[1]
+
+    first, second = torch.func.jvp(slope, (origin,), (start.W,))
+    expected = float((first + second / 2 - y).square().mean())
+    for loss in (escaping_workloads.loss_as_defined, escaping_workloads.loss_of_kept_derivatives):
+        assert float(loss(start, X, y)(start.W)) == pytest.approx(expected, rel=1e-12)
+    value = escaping_workloads.predictor_of(X, y, 1.5, torch.eye(4, dtype=torch.float64))
+    gaps = X[0] - X[2]
+    assert float(value(X[0])) == pytest.approx(float(torch.exp(-(X[0] - X).square().sum(1) / 4.5).sum()))
+    assert escaping_workloads.outer(gaps[None]).tolist() == torch.outer(gaps, gaps).tolist()
+
+
+def test_a_machine_that_does_other_work_says_so(monkeypatch):
+    for load, words in (
+        (0.1, "0.10"),
+        (3.0, "3.00: **other work ran on the machine**, so only the ratios say something"),
+    ):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0, 0))
+        assert report.under_load(0.3) == ("load average in the minute before", words)
 
 
 def test_a_missing_peer_is_reported_as_such(tiny):
@@ -193,5 +260,8 @@ def test_the_page_holds_a_record_and_every_ratio_to_reach():
     circumstances = ("date: 20", "class", "one thread", "BLAS", "versions: Python")
     for word in (*circumstances, "naive closed form", "scikit-learn", "jacrev", "neural-tangents"):
         assert word in recorded, word
-    for other in ("cuda", "grids"):
+    ways = text.split("<!-- measured: escaping cpu -->")[1].split("<!-- end: escaping cpu -->")[0]
+    for word in ("load average", "torch.compile", "derivatives kept", "sample by sample", "one pass for all"):
+        assert word in ways, word
+    for other in ("cuda", "grids", "escaping cuda"):
         assert f"<!-- measured: {other} -->" in text and f"<!-- end: {other} -->" in text
