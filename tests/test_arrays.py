@@ -11,8 +11,9 @@ import torch
 
 import beyond_kernel
 from beyond_kernel.checks import BadParameter
+from beyond_kernel.escaping_the_kernel.taylor_model import taylor_start
 from beyond_kernel.foundations.learning.networks import TwoLayerNetwork, symmetric_init
-from beyond_kernel.foundations.learning.samples import Sample
+from beyond_kernel.foundations.learning.samples import Problem, Sample
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.lazy_training import symmetric_start
 from beyond_kernel.kernel_regime.sketch import draw_tensor_sketch
@@ -48,6 +49,8 @@ GRAM = X @ X.T + torch.eye(12, dtype=X.dtype)
 TARGET = parse_target("z1*z2 + h3(z1)", 5)
 NETWORK = TwoLayerNetwork(W, a, torch.zeros_like(a))
 SYMMETRIC = symmetric_init(6, 5, torch.Generator().manual_seed(0))
+PROJECTOR = torch.linalg.qr(GRAM)[0][:, :3]
+TAYLOR = taylor_start(20, 5, torch.Generator().manual_seed(0), jitter=0.1)
 SCALED = symmetric_start(6, 5, 1.0, torch.Generator().manual_seed(0), "erf")
 MOVED = replace(SCALED, W=SCALED.W + 0.1)
 SPECTRUM = kernel_spectrum("random features", 5)
@@ -65,7 +68,62 @@ CALLS = {
         "length": 2.0,
         "metric": torch.eye(5, dtype=X.dtype),
     },
+    "escaping_the_kernel.learnt_metrics.trace_share": {"metric": GRAM[:5, :5], "directions": FRAME},
+    "escaping_the_kernel.learnt_metrics.metric_correlation": {"first": GRAM[:5, :5], "second": GRAM[5:10, 5:10]},
+    "escaping_the_kernel.learnt_metrics.outer_product_of_gradients": {"function": TARGET, "X": X},
+    "escaping_the_kernel.learnt_metrics.polynomial_kernel": KERNEL
+    | {"metric": torch.eye(5, dtype=X.dtype), "offset": 1.0, "degree": 2},
+    "escaping_the_kernel.modular_addition.circulant_share": {"block": GRAM},
+    "escaping_the_kernel.modular_addition.form_values": {"forms": GRAM[None, :5, :5], "X": X},
+    "escaping_the_kernel.modular_addition.metric_of_forms": {"forms": GRAM[None, :5, :5], "X": X},
+    "escaping_the_kernel.modular_addition.quadratic_forms": {
+        "X": X,
+        "outputs": drawn(12, 2),
+        "metric": torch.eye(5, dtype=X.dtype),
+    },
+    "escaping_the_kernel.clipped_neuron.clip": {"z": y},
+    "escaping_the_kernel.clipped_neuron.train_clipped_neuron": {
+        "features": X,
+        "y": y,
+        "start": drawn(5),
+        "metric": torch.eye(5, dtype=X.dtype),
+        "rate": 0.1,
+        "steps": 1,
+    },
+    "escaping_the_kernel.clipped_neuron.whitener": {"features": X, "damping": 0.1},
+    "escaping_the_kernel.good_directions.protected_directions": {"gram": GRAM, "protected": 3},
+    "escaping_the_kernel.good_directions.unprotected_energy": {
+        "values": y,
+        "projector": PROJECTOR,
+    },
+    "escaping_the_kernel.good_directions.split_linear_part": {"model": TAYLOR, "protected": 3} | KERNEL,
+    "escaping_the_kernel.known_form.refit": {"train": Sample(X, y), "direction": FRAME[:, 0]},
+    "escaping_the_kernel.norm_score.mean_feature": {"norms": y.abs()},
+    "escaping_the_kernel.norm_score.score_weights": {"b": y, "balance": 0.5},
+    "escaping_the_kernel.quadratic_ntk.moved_along": {"start": TAYLOR, "direction": FRAME[:, 0]},
+    "escaping_the_kernel.quadratic_ntk.signed_linear_parts": {"model": TAYLOR, "X": X, "signs": drawn(20, 3).sign()},
+    "escaping_the_kernel.quadratic_ntk.silenced_square": {"model": TAYLOR, "X": X},
+    "escaping_the_kernel.taylor_model.tangent_gram": {"start": TAYLOR} | KERNEL,
+    "escaping_the_kernel.taylor_model.train_taylor": {
+        "model": TAYLOR,
+        "X": X,
+        "y": y,
+        "projector": PROJECTOR,
+        "steps": 1,
+    },
     "escaping_the_kernel.recursive_features.fit_metric": {"train": Sample(X, y), "metric": torch.eye(5, dtype=X.dtype)},
+    "escaping_the_kernel.trained_layer.draw_layers": {
+        "count": 1,
+        "width": 4,
+        "X": X,
+        "generator": torch.Generator().manual_seed(0),
+    },
+    "feature_learning.trained_network.trainable_init": {
+        "width": 4,
+        "d": 5,
+        "generator": torch.Generator().manual_seed(0),
+        "like": X,
+    },
     "feature_learning.one_step.moment_linear_part": {"X": X, "y": y},
     "feature_learning.one_step.least_squares_linear_part": {"X": X, "y": y},
     "feature_learning.one_step.no_linear_part": {"X": X, "y": y},
@@ -134,6 +192,8 @@ CALLS = {
     "kernel_regime.learning_curve.predict_best": {"spectrum": SPECTRUM, "energies": ENERGIES, "n": 50},
     "kernel_regime.learning_curve.samples_for_risk": {"spectrum": SPECTRUM, "energies": ENERGIES, "risk": 0.9},
     "kernel_regime.sketch.tensor_sketch_variance": {"U": X, "V": X, "size": 8},
+    "kernel_regime.laplace_kernel.laplace_kernel": KERNEL,
+    "kernel_regime.laplace_kernel.typical_distance": {"X": X},
     "kernel_regime.sketch.values_and_slopes": {"X": X, "W": W},
     "kernel_regime.sketch.gradient_features": {"X": X, "W": W},
     "kernel_regime.sketch.direction_features": {"X": X, "W": W, "directions": drawn(6, 5)},
@@ -151,9 +211,15 @@ CALLS = {
     "kernel_regime.staircase.first_layer_kernel": KERNEL,
     "kernel_regime.tangent_kernel.random_feature_kernel": KERNEL,
     "kernel_regime.tangent_kernel.tangent_kernel": KERNEL,
+    "transfer.frozen_representation.fit_transferred_metric": {
+        "problem": Problem(Sample(X, y), Sample(X, y)),
+        "generator": torch.Generator(),
+        "metric": torch.eye(5, dtype=X.dtype),
+    },
 }
 
-INNER = {  # pieces of the kernels, which get what the kernels have checked
+INNER = {  # pieces of kernels and of training loops, which get what these have checked
+    "escaping_the_kernel.clipped_neuron.clipped_gradient",
     "foundations.inputs.radial_inputs.radius_above",
     "foundations.inputs.radii.ks_distance",
     "foundations.learning.arc_cosine.relu_means",
@@ -168,7 +234,12 @@ INNER = {  # pieces of the kernels, which get what the kernels have checked
     "kernel_regime.sparse_bias.sparse_bias_profile",
 }
 CASES = [(name, argument) for name in CALLS for argument in PUBLIC.get(name, (None, []))[1] if argument in CALLS[name]]
-ANY_SHAPE = {("foundations.targets.hermite.hermite", "x"), ("foundations.targets.hermite.hermite_table", "x")}
+ANY_SHAPE = {
+    ("escaping_the_kernel.clipped_neuron.clip", "z"),
+    ("feature_learning.trained_network.trainable_init", "like"),
+    ("foundations.targets.hermite.hermite", "x"),
+    ("foundations.targets.hermite.hermite_table", "x"),
+}
 
 
 def test_no_public_function_is_forgotten():

@@ -13,9 +13,20 @@ import torch
 from pretend_device import another_device, tensors_made
 
 import beyond_kernel
-from beyond_kernel.escaping_the_kernel.recursive_features import fit_recursive_features
+from beyond_kernel.escaping_the_kernel.depth_separation import fit_clipped_head, fit_linear_head, fit_norm_stump
+from beyond_kernel.escaping_the_kernel.good_directions import fit_joint_model, fit_regularised_model
+from beyond_kernel.escaping_the_kernel.known_form import fit_known_form
+from beyond_kernel.escaping_the_kernel.quadratic_ntk import (
+    fit_degree_two_kernel,
+    fit_quadratic_model,
+    fit_tangent_model,
+)
+from beyond_kernel.escaping_the_kernel.recursive_features import fit_oracle_kernel, fit_recursive_features
+from beyond_kernel.escaping_the_kernel.trained_layer import fit_clipped_layer, fit_trained_layer
 from beyond_kernel.feature_learning.metric_kernel import fit_metric_kernel
 from beyond_kernel.feature_learning.one_step import fit_one_step
+from beyond_kernel.feature_learning.several_steps import fit_fresh_samples, fit_same_samples
+from beyond_kernel.feature_learning.trained_network import fit_trained_network
 from beyond_kernel.foundations.learning.learners import label_of, risk_of
 from beyond_kernel.foundations.learning.samples import draw_problem
 from beyond_kernel.foundations.targets.target import parse_target
@@ -26,8 +37,14 @@ from beyond_kernel.kernel_regime.kernel_learners import (
     fit_random_features,
     fit_tangent_kernel,
 )
+from beyond_kernel.kernel_regime.laplace_kernel import fit_laplace_kernel
 from beyond_kernel.random_streams import generator_for
-from beyond_kernel.transfer.frozen_representation import fit_transferred, pretrain
+from beyond_kernel.transfer.frozen_representation import (
+    fit_transferred,
+    fit_transferred_metric,
+    pretrain,
+    pretrain_metric,
+)
 
 PACKAGE = Path(beyond_kernel.__file__).parent
 TARGET = "He2(z1)/sqrt(2) + z2*z3 + He3(z1)/3"
@@ -39,21 +56,45 @@ def fit_pretrained(problem, generator):
     return fit_transferred(problem, generator, network.to(problem.train.X))
 
 
+def fit_with_learnt_metric(problem, generator):
+    """Run the learner that keeps a metric on one that was learnt where the problem lies."""
+    metric = pretrain_metric(problem.task, 100, 0.0, 0, device=problem.train.X.device)
+    return fit_transferred_metric(problem, generator, metric)
+
+
 LEARNERS = {
     "random-feature kernel": fit_random_feature_kernel,
     "tangent kernel": fit_tangent_kernel,
     "Gaussian kernel": fit_gaussian_kernel,
     "recursive features": fit_recursive_features,
+    "oracle kernel": fit_oracle_kernel,
     "random features": functools.partial(fit_random_features, width=200),
     "oracle": functools.partial(fit_oracle, width=200),
     "one step": functools.partial(fit_one_step, width=200),
     "one step, metric kernel": functools.partial(fit_metric_kernel, width=200),
+    "steps on the same samples": functools.partial(fit_same_samples, width=200),
+    "steps on fresh samples": functools.partial(fit_fresh_samples, width=200),
+    "tangent model": functools.partial(fit_tangent_model, width=60),
+    "quadratic model": functools.partial(fit_quadratic_model, width=60, steps=100),
+    "degree-two kernel": fit_degree_two_kernel,
+    "joint model": functools.partial(fit_joint_model, width=60, steps=100),
+    "joint model, regularised": functools.partial(fit_regularised_model, width=60, steps=100),
+    "known form": fit_known_form,
+    "trained network": functools.partial(fit_trained_network, width=30, steps=300),
+    "linear head": functools.partial(fit_linear_head, width=60),
+    "clipped head": functools.partial(fit_clipped_head, width=60),
+    "trained layer": functools.partial(fit_trained_layer, width=20, steps=60),
+    "trained layer, clipped": functools.partial(fit_clipped_layer, width=20, steps=60),
+    "Laplace kernel": fit_laplace_kernel,
+    "norm stump": fit_norm_stump,
     "transferred": fit_pretrained,
+    "transferred metric": fit_with_learnt_metric,
 }
 TRANSFER = {"source": TARGET, "target": "z1*z2", "d": 5, "sizes": [40], "repeats": 1, "source_ratio": 4.0, "width": 20}
 STEP = {"target": TARGET, "d": 6, "ratio": 4.0, "width": 20, "noise": 0.5}
 LAZY = {"d": 5, "n": 20, "width": 30, "scale": 2.0, "steps": 20, "noise": 0.1}
 LAW = {"law": "half heavy-tailed", "d": 6, "n": 400}
+BALL = {"law": "half heavy-tailed", "radius": 1.0, "d": 5, "n": 60, "width": 20}
 CELLS = {
     "learner_risk_cell": [
         {"learner": learner, "target": TARGET, "d": 6, "n": 60, "noise": 0.1, "n_test": 80}
@@ -62,6 +103,7 @@ CELLS = {
     "gradient_cell": [STEP],
     "overlap_cell": [STEP],
     "variant_cell": [STEP | {"variant": variant} for variant in ("Algorithm 1", "no preprocessing", "least squares")],
+    "schedule_cell": [STEP | {"schedule": "two steps, half of the samples each"}],
     "step_size_cell": [STEP | {"step_scale": 1.0}],
     "undecayed_step_cell": [STEP | {"step_scale": 1.0}],
     "dual_cell": [{"link": link, "correlation": 0.5, "n": 200} for link in ("relu", "sign", "z1^2")],
@@ -75,7 +117,34 @@ CELLS = {
     "above_cell": [LAW | {"radii": [0.5, 1.0, 2.0]}],
     "radius_width_cell": [LAW],
     "running_mean_cell": [LAW],
+    "ball_cell": [
+        BALL | {"learner": learner, "layer_steps": 30, "n_test": 50}
+        for learner in ("linear head", "clipped head", "trained layer", "Laplace kernel", "Gaussian kernel")
+    ],
+    "turned_up_cell": [BALL | {"learner": "linear head"}],
+    "profile_cell": [BALL | {"shells": 3}],
+    "momentum_cell": [BALL | {"step": 0.5, "momentum": 0.9, "steps": 10}],
+    "score_cell": [{"law": "two spheres", "radius": 1.4, "d": 5, "widths": [200], "n_test": 40}],
     "energy_gap_cell": [{"text": TARGET, "d": 6}],
+    "scaling_cell": [{"width": 20, "d": 5, "draws": 2}],
+    "moves_cell": [{"target": "h2(z1)", "d": 5, "n": 30, "width": 20, "steps": 20, "noise": 0.1}],
+    "saddle_cell": [{"target": "h2(z1)", "d": 5, "n": 30, "width": 20, "steps": 5, "jitter": 0.01}],
+    "spectrum_cell": [{"d": 4, "n": 20, "width": 10}],
+    "joint_cell": [
+        {"target": "z1 + h2(z2)", "d": 4, "n": 15, "width": 20, "penalty": penalty, "steps": 10}
+        for penalty in (0.0, 1.0)
+    ],
+    "rounds_cell": [
+        {"target": TARGET, "d": 5, "n": 40, "noise": 0.1, "rounds": 1, "choice": choice}
+        for choice in ("leave-one-out", "generalised cross-validation")
+    ],
+    "metrics_cell": [
+        {"first": functools.partial(fit_one_step, width=20), "target": "z1*z2", "d": 5, "n": 40, "noise": 0.1}
+        | {"second": functools.partial(fit_trained_network, width=10, steps=50)}
+    ],
+    "head_cell": [{"target": "z1*z2", "d": 5, "n": 40, "noise": 0.1}],
+    "samples_needed_cell": [{"target": "z1*z2", "d": 5, "threshold": 0.5, "noise": 0.1, "n_max": 60}],
+    "modular_cell": [{"modulus": 5, "share": 0.7, "rounds": 2}],
     "spike_cell": [{"d": 6, "n": 50, "strength": 4.0}],
     "learning_cell": [
         {"target": "z1*z2 + z1", "d": 5, "n": 40, "noise": 0.1, "n_test": 50} | options
@@ -102,7 +171,14 @@ CELLS = {
     ],
     "transfer_cell": [
         TRANSFER | {"learner": learner, "noise": 0.1}
-        for learner in ("transferred", "oracle", "one step", "Gaussian kernel", "recursive features")
+        for learner in (
+            "transferred",
+            "transferred metric",
+            "oracle",
+            "one step",
+            "Gaussian kernel",
+            "recursive features",
+        )
     ],
 }
 RUNS = [(name, index) for name, cases in CELLS.items() for index in range(len(cases))]
@@ -144,7 +220,7 @@ def problem_on(device: torch.device | str, dtype: torch.dtype):
 def test_every_cell_and_every_learner_of_the_package_is_run_here():
     assert CELLS.keys() == PACKAGED.keys()
     assert LEARNERS.keys() == LABELS
-    assert {label_of(learner) for learner in LEARNERS.values()} - LABELS == {"fit pretrained"}
+    assert {label_of(learner) for learner in LEARNERS.values()} - LABELS == {"fit pretrained", "fit with learnt metric"}
 
 
 @pytest.mark.parametrize("name", PACKAGED)
@@ -195,5 +271,5 @@ def test_a_learner_is_as_good_in_single_precision(label, monkeypatch):
     monkeypatch.setattr(torch, "randn", rounded)
     problems = problem_on("cpu", torch.float64), problem_on("cpu", torch.float32)
     risks = [risk_of(LEARNERS[label], problem, generator_for(0, label)).value for problem in problems]
-    smooth = label in ("Gaussian kernel", "one step, metric kernel")
+    smooth = label in ("Gaussian kernel", "oracle kernel", "one step, metric kernel")
     assert risks[1] == pytest.approx(risks[0], rel=0.3 if smooth else 3e-3 if "kernel" in label else 0.6)

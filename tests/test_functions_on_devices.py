@@ -4,6 +4,7 @@ import pytest
 import torch
 from pretend_device import another_device
 
+from beyond_kernel.escaping_the_kernel import clipped_neuron, norm_score
 from beyond_kernel.feature_learning import one_step, one_step_theory
 from beyond_kernel.foundations.exponents.label_transformations import label_transformation
 from beyond_kernel.foundations.exponents.single_index import single_index
@@ -21,6 +22,7 @@ from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime import sketch
 from beyond_kernel.kernel_regime.dual_kernels import dual_random_feature_kernel, dual_tangent_kernel
 from beyond_kernel.kernel_regime.empirical_kernel import empirical_tangent_kernel
+from beyond_kernel.kernel_regime.laplace_kernel import laplace_kernel
 from beyond_kernel.kernel_regime.lazy_training import ScaledNetwork, tangent_fit
 from beyond_kernel.kernel_regime.sparse_bias import kernel_losses, sparse_bias_kernel
 from beyond_kernel.kernel_regime.tangent_kernel import random_feature_kernel, tangent_kernel
@@ -67,6 +69,13 @@ def sketched(X: torch.Tensor) -> torch.Tensor:
 def moved(X: torch.Tensor) -> TwoLayerNetwork:
     start = symmetric_init(20, D, stream())
     return one_step.giant_step(TwoLayerNetwork(start.W, start.a, start.b).to(X), X, truth(X), 2.0)
+
+
+def descended(X: torch.Tensor) -> torch.Tensor:
+    F = clipped_neuron.draw_erf_features(10, D, stream())(X)
+    metric = clipped_neuron.whitener(F, 0.1)
+    y = (X[:, 0] > 0).to(X)
+    return clipped_neuron.train_clipped_neuron(F, y, F.new_zeros(11) + 0.1, rate=0.1, steps=5, metric=metric).weights
 
 
 FOLLOW = {
@@ -117,6 +126,9 @@ FOLLOW = {
     "one direction": lambda X: sketch.direction_features(X, network(X).W, X[:20], "gelu"),
     "sketch": sketched,
     "variance of a sketch": lambda X: sketch.tensor_sketch_variance(X[:, :4], X, 30),
+    "Laplace kernel": lambda X: laplace_kernel(X, X[:5], length=2.0),
+    "clipped neuron": descended,
+    "score of the norm": lambda X: norm_score.norm_score(1.5)(X.norm(dim=1)),
     "sparse-bias kernel": lambda X: sparse_bias_kernel(X / X.norm(dim=1, keepdim=True) * D**0.5, offset=0.4),
     "losses of a kernel": lambda X: kernel_losses(tangent_kernel(X) / 50, truth(X), 0.1, 5),
     "tangent fit": lambda X: tangent_fit(tangent_kernel(X), truth(X), 0.01, 20).coefficients,

@@ -64,8 +64,9 @@ _VIOLET, _PLUM, _INDIGO, _CRIMSON, _BROWN = "#5933CC", "#802074", "#200080", "#E
 # without red or without green cones. Open and filled marks of one shape never share a colour.
 
 _THREE_DOTS, _FINE = (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))
-_FOUR_POINTS, _SIX_RAYS = (4, 1, 0), (6, 2, 0)
-_THIN = ("*", "+", "x", "1", _FOUR_POINTS, _SIX_RAYS)
+_THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS = (3, 1, 0), (4, 1, 0), (8, 1, 0)
+_FIVE_RAYS, _SIX_RAYS = (5, 2, 0), (6, 2, 0)
+_THIN = ("*", "+", "x", "1", _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _FIVE_RAYS, _SIX_RAYS)
 
 LEARNER_STYLE = {
     "one step": Style(_BLUE, "o", "-"),
@@ -74,16 +75,21 @@ LEARNER_STYLE = {
     "random-feature kernel": Style(_ORANGE, "s", "-."),
     "tangent kernel": Style(_VERMILION, "D", ":"),
     "oracle": Style(_GREEN, "^", _THREE_DOTS),
+    "oracle kernel": Style(_GREEN, "H", ":", filled=False),
     "transferred": Style(_SKY, "P", _FINE),
+    "transferred metric": Style(_VERMILION, _FIVE_RAYS, "-."),
     "Gaussian kernel": Style(_PLUM, "s", "-", filled=False),
     "Laplace kernel": Style(_PINK, "D", "-", filled=False),
     "recursive features": Style(_VIOLET, "X", "-"),
     "trained network": Style(_INDIGO, "*", "-"),
-    "quadratic model": Style(_VIOLET, ">", "--"),
+    "tangent model": Style(_VERMILION, _THREE_POINTS, _THREE_DOTS),
+    "quadratic model": Style(_PINK, ">", ":"),
     "joint model": Style(_BLUE, "<", "--"),
     "joint model, regularised": Style(_GREEN, "<", "-", filled=False),
     "linear head": Style(_VIOLET, "^", "-.", filled=False),
     "clipped head": Style(_GREEN, "v", "--", filled=False),
+    "trained layer": Style(_INDIGO, "X", ":", filled=False),
+    "trained layer, clipped": Style(_BLUE, _EIGHT_POINTS, _FINE, filled=False),
     "norm stump": Style(_VERMILION, "d", "-"),
     "online SGD": Style(_VERMILION, "o", "--", filled=False),
     "smoothed SGD": Style(_PINK, "+", "-."),

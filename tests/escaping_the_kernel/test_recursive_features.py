@@ -9,7 +9,9 @@ from beyond_kernel.escaping_the_kernel import recursive_features
 from beyond_kernel.escaping_the_kernel.recursive_features import (
     average_gradient_outer_product,
     fit_metric,
+    fit_oracle_kernel,
     fit_recursive_features,
+    recursive_rounds,
 )
 from beyond_kernel.foundations.learning.learners import risk_of
 from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_problem
@@ -86,6 +88,43 @@ def test_finds_the_subspace_of_a_product_where_the_fixed_kernel_pays_for_every_d
     assert float((U.T @ metric @ U).trace() / metric.trace()) > 0.98
     learnt, fixed = (risk_of(fit, problem, NOTHING).value for fit in (fit_recursive_features, fit_gaussian_kernel))
     assert learnt < 0.75 * fixed
+
+
+def test_rounds_come_one_by_one_and_the_first_has_the_identity():
+    train = problem_of("z1*z2", 5, 80, 0).train
+    found = recursive_rounds(train, 2)
+    metrics = [predictor.kernel.keywords["metric"] for predictor in found]
+    assert len(found) == 3 and torch.equal(metrics[0], torch.eye(5, dtype=torch.float64))
+    for before, after in zip(found, metrics[1:], strict=False):
+        gradient = average_gradient_outer_product(train.X, before.fit.coefficients, **before.kernel.keywords)
+        assert torch.allclose(after, gradient * (5 / gradient.trace()))
+    assert len(recursive_rounds(Sample(train.X, torch.zeros_like(train.y)), 3)) == 1
+
+
+def test_the_oracle_kernel_is_the_gaussian_kernel_in_the_hidden_coordinates():
+    """With U U' of trace d and length s sqrt(d), two inputs are as far apart as their z with length s sqrt(r)."""
+    problem = problem_of("z1*z2", 7, 100, 0)
+    U = problem.task.directions
+    inside = Problem(Sample(problem.train.X @ U, problem.train.y), None)
+    oracle, plain = fit_oracle_kernel(problem, NOTHING), fit_gaussian_kernel(inside, NOTHING)
+    # rounding is amplified by the condition of K + n penalty I, up to 1e8 at the smallest penalty
+    assert torch.allclose(oracle(problem.test.X), plain(problem.test.X @ U), atol=1e-5)
+    longer = fit_oracle_kernel(problem, NOTHING, scales=(3.0,))
+    assert longer.kernel.keywords["length"] == pytest.approx(3 * 7**0.5)
+    with pytest.raises(BadParameter, match="no directions"):
+        fit_oracle_kernel(Problem(problem.train, problem.test), NOTHING)
+
+
+def test_generalised_cross_validation_is_had_where_it_is_asked_for():
+    """Its loss is |c|^2 / n over the square of the mean of (A^-1)_ii; the code estimates that mean from one probe."""
+    train = problem_of("z1*z2", 4, 60, 0).train
+    metric = torch.diag(torch.tensor([3.0, 2.0, 0.5, 0.1], dtype=torch.float64))
+    model = fit_metric(train, metric, scales=(1.0,), most_left_out=0)
+    K = model.kernel(train.X)
+    for penalty, loss in list(zip(model.fit.penalties, model.fit.losses, strict=True))[6::3]:
+        inverse = torch.linalg.inv(K + 60 * penalty * torch.eye(60, dtype=torch.float64))
+        exact = (inverse @ train.y).square().mean() / inverse.diagonal().mean() ** 2
+        assert float(loss) == pytest.approx(float(exact), rel=0.5)  # the spread of one probe of 60 signs
 
 
 def test_a_round_that_loses_is_not_taken():

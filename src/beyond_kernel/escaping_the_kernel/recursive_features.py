@@ -5,7 +5,7 @@ metric. No network is trained; what is learnt is the metric.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -42,7 +42,7 @@ def average_gradient_outer_product(
     Raises:
         BadParameter: if shapes do not fit; as ``gaussian_kernel``.
 
-    Source: Radhakrishnan, Beaglehole, Pandit, Belkin 2024. Chapter: one_step.
+    Source: Radhakrishnan, Beaglehole, Pandit, Belkin 2024. Chapters: recursive_features, one_step.
     """
     vector("coefficients", coefficients, len(matrix("X", X)))
     kernel = gaussian_kernel(X, length=length, metric=metric)
@@ -51,27 +51,60 @@ def average_gradient_outer_product(
     return gradients.T @ gradients / len(X)
 
 
-def fit_metric(train: Sample, metric: torch.Tensor, scales: Sequence[float] = SCALES) -> KernelPredictor:
+def fit_metric(
+    train: Sample, metric: torch.Tensor, scales: Sequence[float] = SCALES, most_left_out: int | None = None
+) -> KernelPredictor:
     """Fit ridge regression with the Gaussian kernel of a metric; length and penalty by leave-one-out, at every n.
 
-    Generalised cross-validation does not serve a metric that was learnt from the same labels.
+    Generalised cross-validation may mislead under a metric that was learnt from the same labels.
 
     Args:
         train: labelled points.
         metric: M, symmetric positive semi-definite, not 0, of shape (d, d); it is scaled to trace d.
         scales: candidates for the length in units of sqrt(d).
+        most_left_out: largest n for leave-one-out; above, generalised cross-validation; n itself when left out.
 
     Raises:
         BadParameter: if there are more than ``MOST_SAMPLES`` points or the metric is 0; as ``tuned_kernel_ridge``.
 
-    Chapter: one_step.
+    Chapters: recursive_features, one_step.
     """
     n, d = train.X.shape
     if n > MOST_SAMPLES:
         raise BadParameter(f"the sample has {n} points: a kernel with a learnt metric takes at most {MOST_SAMPLES}.")
     M = _of_trace(metric, d)
     kernels = [functools.partial(gaussian_kernel, length=scale * d**0.5, metric=M) for scale in scales]
-    return tuned_kernel_ridge(train, kernels, most_left_out=n)
+    return tuned_kernel_ridge(train, kernels, n if most_left_out is None else most_left_out)
+
+
+def recursive_rounds(
+    train: Sample, rounds: int = ROUNDS, fit: Callable[..., KernelPredictor] = fit_metric
+) -> list[KernelPredictor]:
+    """Fit a kernel, take the average gradient outer product for its metric, and so on; return what each round fitted.
+
+    Args:
+        train: labelled points.
+        rounds: times the metric is learnt anew, at least 0.
+        fit: a function of a sample and a metric; ``fit_metric``, options set.
+
+    Returns:
+        The predictors of the identity and of each metric learnt, ``rounds`` + 1 of them; fewer where a predictor is
+        constant, since it has no gradient to learn from.
+
+    Raises:
+        BadParameter: if rounds is negative; as ``fit``.
+
+    Source: Radhakrishnan, Beaglehole, Pandit, Belkin 2024, there with a Laplace kernel. Chapter: recursive_features.
+    """
+    found = []
+    metric = torch.eye(train.X.shape[1], dtype=train.X.dtype, device=train.X.device)
+    for _ in range(whole_number("rounds", rounds, least=0) + 1):
+        found.append(fit(train, metric))
+        chosen = found[-1].kernel.keywords
+        metric = average_gradient_outer_product(train.X, found[-1].fit.coefficients, **chosen)
+        if not metric.any():
+            break
+    return found
 
 
 @labelled("recursive features")
@@ -96,17 +129,34 @@ def fit_recursive_features(
     Raises:
         BadParameter: if rounds is negative; as ``fit_metric``.
 
-    Source: Radhakrishnan, Beaglehole, Pandit, Belkin 2024, there with a Laplace kernel. Chapter: one_step.
+    Source: Radhakrishnan, Beaglehole, Pandit, Belkin 2024, there with a Laplace kernel. Chapters: recursive_features,
+    one_step.
     """
-    train, found = problem.train, []
-    metric = torch.eye(train.X.shape[1], dtype=train.X.dtype, device=train.X.device)
-    for _ in range(whole_number("rounds", rounds, least=0) + 1):
-        found.append(fit_metric(train, metric, scales))
-        chosen = found[-1].kernel.keywords
-        metric = average_gradient_outer_product(train.X, found[-1].fit.coefficients, **chosen)
-        if not metric.any():
-            break  # a constant predictor has no gradient to learn from
+    found = recursive_rounds(problem.train, rounds, functools.partial(fit_metric, scales=scales))
     return min(found, key=lambda predictor: predictor.fit.loss)
+
+
+@labelled("oracle kernel")
+def fit_oracle_kernel(
+    problem: Problem, generator: torch.Generator, scales: Sequence[float] = SCALES
+) -> KernelPredictor:
+    """Fit ridge regression with the Gaussian kernel of the hidden coordinates alone, which nobody knows in practice.
+
+    Args:
+        problem: its training sample, and the task, whose directions U make the metric U U'.
+        generator: not used; nothing is drawn.
+        scales: candidates for the length in units of sqrt(d), when U U' is scaled to trace d.
+
+    Raises:
+        BadParameter: if the task of the problem has no directions; as ``fit_metric``.
+
+    Chapter: recursive_features.
+    """
+    directions = getattr(problem.task, "directions", None)
+    if directions is None:
+        raise BadParameter("the task of this problem has no directions: there is no subspace for an oracle to know.")
+    U = directions.to(problem.train.X)
+    return fit_metric(problem.train, U @ U.T, scales)
 
 
 def _of_trace(metric: torch.Tensor, d: int) -> torch.Tensor:

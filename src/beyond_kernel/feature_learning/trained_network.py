@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from beyond_kernel.checks import BadParameter, list_of, real_number, whole_number
+from beyond_kernel.checks import BadParameter, floating, list_of, real_number, whole_number
 from beyond_kernel.foundations.learning.learners import labelled
 from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
 from beyond_kernel.foundations.learning.samples import Problem
@@ -20,7 +20,7 @@ RATES = (0.01, 0.03, 0.1)
 DECAYS = (0.01, 0.1)
 """Candidates for the weight decay, in units of the step size."""
 BATCH = 32
-"""Samples of a batch. In trials 128 with smaller steps was worse: the noise of small batches helps."""
+"""Samples of a batch. In trials 128 with smaller steps was worse, since the noise of small batches helps."""
 HELD_OUT = 0.2
 """Share of the samples on which step size, decay and number of steps are chosen."""
 CHECK_EVERY = 200
@@ -29,10 +29,9 @@ PATIENCE = 1000
 """Steps without a better look after which training ends. In trials (three targets, d = 12) going on changed the risk by
 four hundredths at most."""
 LEAST_SAMPLES = 5
-"""Fewest samples that are accepted: one of five is held out."""
+"""Fewest samples that are accepted, where one of five is held out."""
 PRECISION = torch.float32
-"""Of the training, whatever that of the sample: the noise of a batch is far above rounding, and a step takes half the
-time."""
+"""Of the training, whatever that of the sample, as the noise of a batch is far above rounding; half of the time."""
 _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
 
 
@@ -138,7 +137,7 @@ def trainable_init(width: int, d: int, generator: torch.Generator, like: torch.T
 
     Chapter: one_step.
     """
-    here, dtype = generator.device, like.dtype
+    here, dtype = generator.device, floating("like", like).dtype
     W = torch.randn(width, d, generator=generator, dtype=dtype, device=here).to(like) / d**0.5
     a = torch.randn(width, generator=generator, dtype=dtype, device=here).to(like) / width
     return TwoLayerNetwork(W, a, torch.zeros_like(a))

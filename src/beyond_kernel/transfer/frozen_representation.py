@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from beyond_kernel.checks import matrix
 from beyond_kernel.escaping_the_kernel.recursive_features import fit_metric, fit_recursive_features
 from beyond_kernel.feature_learning.one_step import one_step_features
 from beyond_kernel.foundations.learning.heads import SCALES, HeadPredictor, fit_head
@@ -146,4 +147,5 @@ def fit_transferred_metric(
 
     Chapter: frozen_representation.
     """
-    return fit_metric(problem.train, metric.to(problem.train.X), scales)
+    X = problem.train.X
+    return fit_metric(problem.train, matrix("metric", metric, X.shape[1]).to(X), scales)
