@@ -183,7 +183,8 @@ class NormStump:
 
     Attributes:
         threshold: where it jumps.
-        inside, outside: its two values.
+        inside: its value at short inputs.
+        outside: its value at long ones.
     """
 
     threshold: float
