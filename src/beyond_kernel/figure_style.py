@@ -66,7 +66,7 @@ _VIOLET, _PLUM, _INDIGO, _CRIMSON, _BROWN = "#5933CC", "#802074", "#200080", "#E
 _THREE_DOTS, _FINE = (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))
 _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS = (3, 1, 0), (4, 1, 0), (8, 1, 0)
 _FIVE_RAYS, _SIX_RAYS = (5, 2, 0), (6, 2, 0)
-_THIN = ("*", "+", "x", "1", _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _FIVE_RAYS, _SIX_RAYS)
+_THIN = ("*", "+", "x", "1", "2", _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _FIVE_RAYS, _SIX_RAYS)
 
 LEARNER_STYLE = {
     "one step": Style(_BLUE, "o", "-"),
@@ -79,6 +79,7 @@ LEARNER_STYLE = {
     "transferred": Style(_SKY, "P", _FINE),
     "transferred metric": Style(_VERMILION, _FIVE_RAYS, "-."),
     "Gaussian kernel": Style(_PLUM, "s", "-", filled=False),
+    "degree-two kernel": Style(_PLUM, "2", "-."),
     "Laplace kernel": Style(_PINK, "D", "-", filled=False),
     "recursive features": Style(_VIOLET, "X", "-"),
     "trained network": Style(_INDIGO, "*", "-"),
