@@ -115,8 +115,9 @@ def draw_layers(
     Chapter: depth_separation.
     """
     shape = (matrix("X", X).shape[1], whole_number("width", width))
-    here = {"generator": generator, "dtype": torch.float64, "device": generator.device}
-    W, b = torch.randn(shape, **here).to(X), torch.randn(1, width, **here).to(X)
+    here = generator.device
+    W = torch.randn(shape, generator=generator, dtype=torch.float64, device=here).to(X)
+    b = torch.randn(1, width, generator=generator, dtype=torch.float64, device=here).to(X)
     whole_number("count", count)
     a, c = X.new_zeros(count, width, 1), X.new_full((count, 1, 1), 0.5)
     return Layers(W.repeat(count, 1, 1), b.repeat(count, 1, 1), a, c, activation, clipped)
