@@ -4,7 +4,6 @@ The network is f(x; W) = m^{-1/2} sum_r a_r sigma(<w0_r + w_r, x>). Neurons come
 w0_r, of length one, and their signs a_r are +1 and -1, so that f(x; 0) = 0. Heads stay; only the moves w_r are trained.
 """
 
-import functools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ import torch
 from beyond_kernel.checks import BadParameter, matrix, one_of, real_number, vector, whole_number
 from beyond_kernel.foundations.inputs.laws import sphere
 from beyond_kernel.foundations.learning.networks import BLOCK, LossGradient, even_width
-from beyond_kernel.kernel_regime.activations import AnyActivation, activation_of
+from beyond_kernel.kernel_regime.activations import AnyActivation, activation_of, second_derivative
 
 PARTS = ("linear", "quadratic")
 """The two terms of the Taylor model, by which ``train_taylor`` names what it trains."""
@@ -283,15 +282,4 @@ def _smooth(activation: AnyActivation) -> tuple[Callable, Callable, Callable]:
             f"activation = {known.name!r} has a kink: a second-order Taylor model needs one that is smooth, such as "
             "'shifted sigmoid'."
         )
-    return known.function, known.derivative, functools.partial(_second_derivative, known.function)
-
-
-def _second_derivative(function: Callable[[torch.Tensor], torch.Tensor], z: torch.Tensor) -> torch.Tensor:
-    """Return sigma'' at every entry by two backward passes; forward mode costs seconds when it is first used."""
-    with torch.enable_grad():
-        z = z.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(function(z).sum(), z, create_graph=True)
-        if not slope.requires_grad:
-            return torch.zeros_like(z)
-        (bend,) = torch.autograd.grad(slope.sum(), z, allow_unused=True)
-    return torch.zeros_like(z) if bend is None else bend
+    return known.function, known.derivative, second_derivative(known.function)

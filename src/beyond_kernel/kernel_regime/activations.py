@@ -94,6 +94,30 @@ def derivative_of(function: Elementwise) -> Elementwise:
 
 
 @functools.lru_cache(maxsize=64)
+def second_derivative(function: Elementwise) -> Elementwise:
+    """Return the function sigma'', by two backward passes; forward mode costs seconds when it is first used.
+
+    Args:
+        function: elementwise, made of differentiable torch operations.
+
+    Source: the chain rule. Chapters: tangent_kernel, quadratic_ntk.
+
+    >>> second_derivative(lambda z: z**3)(torch.tensor([2.0])).tolist()
+    [12.0]
+    """
+
+    def second(z: torch.Tensor) -> torch.Tensor:
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(function(z).sum(), z, create_graph=True)
+            if not slope.requires_grad:
+                return torch.zeros_like(z)
+            (bend,) = torch.autograd.grad(slope.sum(), z, allow_unused=True)
+        return torch.zeros_like(z) if bend is None else bend.detach()
+
+    return second
+
+
 def _checked(function: Elementwise) -> Activation:
     name = _name(function)
     low, high = -REACH - 0.0123, REACH + 0.0371  # the grid misses all round numbers
@@ -110,7 +134,7 @@ def _checked(function: Elementwise) -> Activation:
         raise BadParameter(f"activation {name} has a derivative that is not finite.")
     kinks = _jumps(derivative, grid)
     if len(kinks) <= MOST_KINKS:
-        kinks = sorted({*kinks, *_jumps(_second_derivative(function), grid)})
+        kinks = sorted({*kinks, *_jumps(second_derivative(function), grid)})
     if len(kinks) > MOST_KINKS:
         raise BadParameter(f"activation {name} has more than {MOST_KINKS} kinks in [-40, 40]: at most that many.")
     return Activation(name, function, derivative, tuple(kinks))
@@ -168,19 +192,6 @@ def _jumps(function: Elementwise, grid: torch.Tensor) -> list[float]:
         high, at_high = torch.where(left, middle, high), torch.where(left, between, at_high)
     kept = (at_high - at_low).abs() > scale
     return [round(float(point), 10) + 0.0 for point in ((low + high) / 2)[kept]]
-
-
-def _second_derivative(function: Elementwise) -> Elementwise:
-    def second(z: torch.Tensor) -> torch.Tensor:
-        with torch.enable_grad():
-            z = z.detach().requires_grad_()
-            (slope,) = torch.autograd.grad(function(z).sum(), z, create_graph=True)
-            if not slope.requires_grad:
-                return torch.zeros_like(z)
-            (bend,) = torch.autograd.grad(slope.sum(), z, allow_unused=True)
-        return torch.zeros_like(z) if bend is None else bend.detach()
-
-    return second
 
 
 def _name(function: Elementwise) -> str:
