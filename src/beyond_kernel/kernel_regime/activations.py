@@ -93,7 +93,6 @@ def derivative_of(function: Elementwise) -> Elementwise:
     return derivative
 
 
-@functools.lru_cache(maxsize=64)
 def second_derivative(function: Elementwise) -> Elementwise:
     """Return the function sigma'', by two backward passes; forward mode costs seconds when it is first used.
 
@@ -118,6 +117,7 @@ def second_derivative(function: Elementwise) -> Elementwise:
     return second
 
 
+@functools.lru_cache(maxsize=64)
 def _checked(function: Elementwise) -> Activation:
     name = _name(function)
     low, high = -REACH - 0.0123, REACH + 0.0371  # the grid misses all round numbers
