@@ -228,3 +228,16 @@ def test_a_figure_that_fails_leaves_nothing_open():
     with pytest.raises(ValueError):
         curves(data(), "n", band="seed", line="learner", **WORDS, theory={"t": ([1, 2], [1])})
     assert not plt.get_fignums()
+
+
+def test_no_text_of_a_figure_has_a_negative_zero():
+    """A slope of -0.004 in the legend, the same number in the title, and in a cell of a map."""
+    n = np.array([1.0, 10.0, 100.0])
+    data = xarray.DataArray(np.outer(n**-0.004, [1.0, 1.0]), {"n": n, "seed": [0, 1]}, dims=("n", "seed"))
+    figure = scaling(data, "n", band="seed", title=f"Slope {-0.004:.2f}", xlabel="n", ylabel="risk")
+    texts = [figure.axes[0].get_title("left"), *figure.axes[0].get_legend_handles_labels()[1]]
+    assert "Slope 0.00" in texts and any("slope 0.00" in text for text in texts)
+    assert not any("-0.00" in text for text in texts)
+    data = xarray.DataArray([[-0.0, 1.0]], {"row": [0], "column": [0, 1]}, dims=("row", "column"))
+    figure = heatmap(data, "column", "row", title="T", xlabel="c", ylabel="r", label="value")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0", "1"]

@@ -10,7 +10,7 @@ import torch
 import xarray
 
 from beyond_kernel.checks import BadParameter
-from beyond_kernel.tables import number, sentence, table
+from beyond_kernel.tables import number, sentence, table, unsigned_zeros
 
 
 def html(**columns):
@@ -34,6 +34,24 @@ def column(values, digits=3):
 )  # fmt: skip
 def test_a_number_has_its_significant_digits_and_no_more(value, digits, shown):
     assert number(value, digits) == shown
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("slope -0.00 ± 0.03", "slope 0.00 ± 0.03"), ("-0", "0"), ("from -0.0 to -0.000.", "from 0.0 to 0.000."),
+        ("$-0.00$", "$0.00$"), ("\u22120.0", "0.0"), ("-0.001 and -0.05", "-0.001 and -0.05"), ("-0.5", "-0.5"),
+        ("2020-0.00", "2020-0.00"), ("1.0e-0", "1.0e-0"), ("x_1-0.0", "x_1-0.0"), ("-01", "-01"),
+    ],
+)  # fmt: skip
+def test_no_zero_has_a_minus_sign_and_nothing_else_is_touched(given, shown):
+    assert unsigned_zeros(given) == shown
+
+
+def test_numbers_columns_and_sentences_have_no_negative_zero():
+    assert number(-0.0) == "0" and column([-0.0, 1.25]) == ["0.00", "1.25"]
+    assert column([f"{-0.001:.2f}", "-0.5 (-0.0 to 1.0)"]) == ["0.00", "-0.5 (0.0 to 1.0)"]
+    assert sentence(f"It is {-0.004:.2f}, not {-0.006:.2f}.").data == "It is 0.00, not -0.01."
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from beyond_kernel.checks import BadParameter, real_number
-from beyond_kernel.tables import MISSING, Table, number, table
+from beyond_kernel.tables import MISSING, Table, number, table, unsigned_zeros
 
 MIME = "application/vnd.beyond-kernel.claims+json"
 """Media type under which a chapter hands its claims to the build."""
@@ -200,7 +200,7 @@ def _range(spread: Any) -> str:
     values = np.asarray(spread, dtype=float).ravel()
     if np.isnan(values).all():
         return ""
-    return f"{np.nanmin(values):.3g} to {np.nanmax(values):.3g} over {len(values)}"
+    return unsigned_zeros(f"{np.nanmin(values):.3g} to {np.nanmax(values):.3g} over {len(values)}")
 
 
 def _words(name: str, text: Any) -> str:

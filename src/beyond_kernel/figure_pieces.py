@@ -13,6 +13,7 @@ from scipy import stats
 
 from beyond_kernel.checks import BadParameter, one_of
 from beyond_kernel.figure_style import CYCLE, LEVEL_DASHES, STYLE, THEORY_DASHES, Style, by_position, styles_of
+from beyond_kernel.tables import unsigned_zeros
 
 
 class Line(NamedTuple):
@@ -169,7 +170,7 @@ def slope_note(values: xarray.DataArray, x: str, band: str) -> str:
     slope, half_width = fitted_slope(across, np.asarray(stacked).ravel())
     if np.isnan(slope):
         return ": no slope"
-    return f": slope {slope:.2f}" + (f" ± {half_width:.2f}" if np.isfinite(half_width) else "")
+    return unsigned_zeros(f": slope {slope:.2f}" + (f" ± {half_width:.2f}" if np.isfinite(half_width) else ""))
 
 
 def reference_lines(axes: Axes, theory: Mapping | None, levels: Mapping | None, drawn: Sequence[Line] = ()) -> None:
@@ -192,7 +193,7 @@ def label_axes(
     places: Sequence[float] = (),
 ) -> None:
     """Set title, axis labels, logarithmic axes with plain numbers, and ticks at the few ``places`` that were run."""
-    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axes.set(title=unsigned_zeros(title), xlabel=xlabel, ylabel=ylabel)
     for letter in set(log):
         axes.set(**{f"{letter}scale": "log"})
     if ylim is not None:

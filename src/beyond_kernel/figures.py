@@ -24,6 +24,7 @@ from beyond_kernel.figure_pieces import (
     slope_note,
 )
 from beyond_kernel.figure_style import CYCLE, HATCHES, STYLE, by_position
+from beyond_kernel.tables import unsigned_zeros
 
 __all__ = ["bars", "curves", "fitted_slope", "heatmap", "lines", "neurons", "scaling", "spectrum"]
 
@@ -181,7 +182,7 @@ def heatmap(
         axes.set_yticks(range(values.shape[0]), [str(value) for value in data[y].values])
         for (row, column), value in np.ndenumerate(values if values.size <= 80 else np.empty((0, 0))):
             ink = luminance_ink(image.cmap(image.norm(value)))
-            axes.text(column, row, f"{value:.2g}", ha="center", va="center", color=ink, fontsize=8)
+            axes.text(column, row, unsigned_zeros(f"{value:.2g}"), ha="center", va="center", color=ink, fontsize=8)
         axes.figure.colorbar(image, label=label)
     return axes.figure
 

@@ -12,6 +12,7 @@ from beyond_kernel.checks import BadParameter, whole_number
 MISSING = "–"
 """What stands in a table for None and for a number that is NaN."""
 FORMULA = re.compile(r"(?<!\\)\$([^$]+)\$")
+_NEGATIVE_ZERO = re.compile(r"(?<![\w.)])[-\u2212](0(?:\.0*)?)(?!\w|\.\d)")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,21 @@ def sentence(text: str) -> Any:
         raise BadParameter(f"text = {text!r} is not accepted: a dollar sign in it is not closed.")
     from IPython.display import Markdown  # only a notebook has a use for it
 
-    return Markdown(text)
+    return Markdown(unsigned_zeros(text))
+
+
+def unsigned_zeros(text: str) -> str:
+    """Return a text in which no number that is rounded to zero has a minus sign.
+
+    Every text with numbers of a run goes through here: tables, sentences, claims, and what a figure says.
+
+    Args:
+        text: with numbers in it.
+
+    >>> unsigned_zeros("slope -0.00 ± 0.03, from -0.01 to -0")
+    'slope 0.00 ± 0.03, from -0.01 to 0'
+    """
+    return _NEGATIVE_ZERO.sub(r"\1", text)
 
 
 def _said(name: str, text: Any) -> str:
@@ -156,6 +171,10 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def _text(value: Any, digits: int, padded: bool) -> str:
+    return unsigned_zeros(_signed(value, digits, padded))
+
+
+def _signed(value: Any, digits: int, padded: bool) -> str:
     if value is None or value != value:
         return MISSING
     if isinstance(value, bool):

@@ -21,6 +21,7 @@ from beyond_kernel.escaping_the_kernel.depth_separation import (
 )
 from beyond_kernel.foundations.inputs.balls import BallIndicator
 from beyond_kernel.foundations.inputs.radial_inputs import two_spheres
+from beyond_kernel.foundations.learning.held_out import split_fifth
 from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_problem
 from beyond_kernel.random_streams import generator_for
 
@@ -76,12 +77,15 @@ def test_the_clipped_head_beats_the_linear_one():
 
 
 def test_the_best_damping_is_kept_wherever_it_stands():
-    """Of several candidates that one whose error on the last fifth is the least alone, first or last."""
+    """Of several candidates that one whose error on the held-out fifth is the least alone, first or last."""
     given = problem(300)
+    generator = generator_for(0, "n")
+    draw_erf_features(60, 4, generator)
+    held_out = split_fifth(given.train, generator)[1]  # drawn after the features
 
     def held_out_error(*dampings: float) -> float:
         head = fit_clipped_head(given, generator_for(0, "n"), width=60, dampings=dampings)
-        return float((head(given.train.X[240:]) - given.train.y[240:]).square().mean())
+        return float((head(held_out.X) - held_out.y).square().mean())
 
     alone = [held_out_error(damping) for damping in (1e-3, 1e-1, 10.0)]
     assert max(alone) > 1.2 * min(alone)
@@ -91,8 +95,10 @@ def test_the_best_damping_is_kept_wherever_it_stands():
 def test_labels_of_the_held_out_fifth_move_no_weight():
     """With one candidate and one look only four fifths can matter."""
     given = problem(100)
-    y = given.train.y.clone()
-    y[80:] = 1 - y[80:]
+    generator, y = generator_for(0, "n"), given.train.y.clone()
+    draw_erf_features(20, 4, generator)
+    held_out = torch.randperm(100, generator=generator)[:20]
+    y[held_out] = 1 - y[held_out]
     other = Problem(Sample(given.train.X, y), given.test)
     options = {"width": 20, "dampings": [1e-2], "steps": 2}
     heads = [fit_clipped_head(p, generator_for(0, "n"), **options) for p in (given, other)]
@@ -108,8 +114,8 @@ def test_heads_follow_the_precision(dtype):
     assert fit_norm_stump(given, generator_for(0))(given.test.X).dtype == dtype
 
 
-def test_turning_up_is_the_best_of_the_grid_on_the_last_fifth():
-    """A learner that returns a faint ramp: brute force over all pairs; it sees 40 points, then all."""
+def test_turning_up_is_the_best_of_the_grid_on_a_fifth():
+    """A learner that returns a faint ramp: brute force over all pairs; it sees all points, then 40."""
     given, seen = problem(50), []
 
     def learner(one, generator):
@@ -117,8 +123,11 @@ def test_turning_up_is_the_best_of_the_grid_on_the_last_fifth():
         return lambda X: 0.6 - 0.1 * (X.square().sum(1) - 2)
 
     found = fit_turned_up(given, generator_for(0, "n"), learner)
-    assert [size for size, _ in seen] == [40, 50] and seen[0][1] == seen[1][1]  # the same draws in both fits
-    f, y = 0.6 - 0.1 * (given.train.X[40:].square().sum(1) - 2), given.train.y[40:]
+    assert [size for size, _ in seen] == [50, 40] and seen[0][1] == seen[1][1]  # the same draws in both fits
+    generator = generator_for(0, "n")
+    torch.rand(1, generator=generator)  # what the learner draws comes before the split
+    held_out = split_fifth(given.train, generator)[1]
+    f, y = 0.6 - 0.1 * (held_out.X.square().sum(1) - 2), held_out.y
     losses = {
         (gain, centre): float(((0.5 + gain * (f - centre)).clamp(0, 1) - y).square().mean())
         for gain in GAINS for centre in CENTRES
@@ -201,8 +210,8 @@ def test_bad_arguments():
         best_polynomial_error(2.0, 4, 1)
     with pytest.raises(BadParameter, match="degree = 13"):
         best_polynomial_error(1.0, 4, 13)
-    with pytest.raises(BadParameter, match="the sample has 5 points"):
-        fit_clipped_head(problem(5), generator_for(0), width=4)
+    with pytest.raises(BadParameter, match="the sample has 4 points"):
+        fit_clipped_head(problem(4), generator_for(0), width=4)
     with pytest.raises(BadParameter, match=r"dampings\[0\] = 0"):
         fit_clipped_head(problem(50), generator_for(0), width=4, dampings=[0.0])
     with pytest.raises(BadParameter, match="width = 0"):

@@ -22,9 +22,10 @@ from beyond_kernel.escaping_the_kernel.quadratic_ntk_cells import balanced_quadr
 from beyond_kernel.escaping_the_kernel.recursive_features import fit_recursive_features
 from beyond_kernel.escaping_the_kernel.taylor_model import TaylorModel, taylor_start, train_taylor
 from beyond_kernel.foundations.inputs.laws import sphere
+from beyond_kernel.foundations.learning.held_out import split_fifth
 from beyond_kernel.foundations.learning.learners import label_of
 from beyond_kernel.foundations.learning.measures import risk
-from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_problem
+from beyond_kernel.foundations.learning.samples import Problem, draw_problem
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.kernel_regime.activations import ACTIVATIONS
 from beyond_kernel.kernel_regime.dual_kernels import dual_random_feature_kernel, dual_tangent_kernel
@@ -170,16 +171,18 @@ def test_labels_of_the_test_points_are_not_seen_and_the_dtype_is_that_of_the_inp
     assert first(given.test.X).dtype == torch.float64
 
 
-def test_size_and_stop_are_those_of_least_error_on_the_first_fifth():
+def test_size_and_stop_are_those_of_least_error_on_a_random_fifth():
     """By trying all of them one by one: noise makes the last stop a bad one."""
     noisy = problem(noise=2.0)
     found = fit_quadratic_model(noisy, generator_for(0), width=40, steps=40, jitters=[0.02, 0.3])
-    X, y, held, errors = noisy.train.X, noisy.train.y, 24, {}
-    unit = unit_of(X, 40)
+    errors, unit, generator = {}, unit_of(noisy.train.X, 40), generator_for(0)
+    taylor_start(40, 10, generator, jitter=1.0)  # drawn before the fifth
+    kept, held = split_fifth(noisy.train, generator)
+    assert len(held) == 24
     for jitter in (0.02, 0.3):
         for taken in [round(40 * place / 19) for place in range(1, 20)]:  # as many as a kernel has penalties
-            model = trained(Sample(X[held:], y[held:]), jitter, taken, unit)
-            errors[taken, jitter] = float((model.quadratic_part(X[:held].float()) - y[:held]).square().mean())
+            model = trained(kept, jitter, taken, unit)
+            errors[taken, jitter] = float((model.quadratic_part(held.X.float()) - held.y).square().mean())
     (taken, jitter), _ = min(errors.items(), key=lambda item: item[1])
     assert found.steps == taken < 40 and len(set(errors.values())) > 20
     assert found.jitter == pytest.approx(jitter / unit**0.5, rel=1e-5)

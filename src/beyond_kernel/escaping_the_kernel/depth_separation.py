@@ -15,7 +15,7 @@ from beyond_kernel.escaping_the_kernel.clipped_neuron import (
     train_clipped_neuron,
     whitener,
 )
-from beyond_kernel.escaping_the_kernel.trained_layer import split_fifth
+from beyond_kernel.foundations.learning.held_out import split_fifth
 from beyond_kernel.foundations.learning.learners import Learner, Predictor, labelled
 from beyond_kernel.foundations.learning.ridge import fit_ridge
 from beyond_kernel.foundations.learning.samples import Problem
@@ -84,25 +84,25 @@ def fit_clipped_head(
 ) -> FrozenHead:
     """Train a clipped output on frozen error-function features by whitened gradient descent on the square loss.
 
-    Four fifths of the sample are descended on; the last fifth chooses damping and number of steps.
+    Four fifths of the sample, drawn at random, are descended on; the others choose damping and number of steps.
 
     Args:
         problem: its training sample; all of its labels count, the held-out fifth too.
-        generator: source of the features, then of the start of the output weights.
+        generator: source of the features, then of the held-out fifth and of the start of the output weights.
         width: m, number of features.
         constant: whether the output has a bias, which starts at 1/2; the literal form of the source has none.
         dampings: candidates, in units of the mean square of a feature.
         steps: number of steps, at least 1.
 
     Raises:
-        BadParameter: if there are fewer than 10 samples or an argument is out of range.
+        BadParameter: if there are fewer than five samples or an argument is out of range.
 
     Source: the model, its loss and its start are those of Safran and Lee (2022), equations (2) and (6), Assumption 7;
     whitening, the bias and the choice of the last weights are ours. Chapter: depth_separation.
     """
     list_of("dampings", dampings, lambda name, value: real_number(name, value, above=0))
-    train, held_out = split_fifth(problem.train)
-    features = draw_erf_features(width, train.X.shape[1], generator, constant)
+    features = draw_erf_features(width, problem.train.X.shape[1], generator, constant)
+    train, held_out = split_fifth(problem.train, generator)
     F, other = features(train.X), features(held_out.X)
     start = start_weights(width, generator, constant).to(F)
     best, least = start, float("inf")
@@ -141,23 +141,24 @@ def fit_turned_up(problem: Problem, generator: torch.Generator, learner: Learner
     They are chosen for a fit on the other four fifths and then go with a fit on all of it; no further label is seen.
 
     Args:
-        problem: its training sample, of at least 10 points.
-        generator: source of whatever the learner draws, the same for both fits.
+        problem: its training sample, of at least five points.
+        generator: source of whatever the learner draws, the same for both fits, and of the held-out fifth.
         learner: what is trained.
 
     Raises:
-        BadParameter: if there are fewer than 10 samples; whatever the learner raises.
+        BadParameter: if there are fewer than five samples; whatever the learner raises.
 
     Source: the rival that the clip in the loss must be held against, derived here. Chapter: depth_separation.
     """
-    train, held_out = split_fifth(problem.train)
     state = generator.get_state()
+    finished = learner(problem, generator)
+    train, held_out = split_fifth(problem.train, generator)
+    generator.set_state(state)
     values = learner(replace(problem, train=train), generator)(held_out.X)
     gains, centres = (values.new_tensor(grid) for grid in (GAINS, CENTRES))
     outputs = clip(0.5 + gains[:, None, None] * (values - centres[:, None]))
     best = int((outputs - held_out.y).square().mean(-1).argmin())
-    generator.set_state(state)
-    return TurnedUp(learner(problem, generator), GAINS[best // len(CENTRES)], CENTRES[best % len(CENTRES)])
+    return TurnedUp(finished, GAINS[best // len(CENTRES)], CENTRES[best % len(CENTRES)])
 
 
 def start_weights(width: int, generator: torch.Generator, constant: bool = True) -> torch.Tensor:

@@ -20,6 +20,7 @@ from beyond_kernel.escaping_the_kernel.depth_separation import (
     fit_turned_up,
     start_weights,
 )
+from beyond_kernel.escaping_the_kernel.logistic_head import fit_logistic_head
 from beyond_kernel.escaping_the_kernel.norm_score import norm_score, score_weights
 from beyond_kernel.escaping_the_kernel.trained_layer import fit_clipped_layer, fit_trained_layer
 from beyond_kernel.foundations.inputs.balls import BallIndicator
@@ -251,10 +252,11 @@ def _learner(label: str, law: str, width: int, constant: bool, steps: int) -> Le
     """Return a learner by its label; a trained layer has the activation that was the better one on that law."""
     linear = functools.partial(fit_linear_head, width=width, constant=constant)
     clipped = functools.partial(fit_clipped_head, width=width, constant=constant)
+    logistic = functools.partial(fit_logistic_head, width=width, constant=constant)
     activation = "erf" if law == "half heavy-tailed" else "relu"  # a linear output of ReLU has no bound on long inputs
     layer = functools.partial(fit_trained_layer, activation=activation, steps=steps)
     both = functools.partial(fit_clipped_layer, activation="relu", steps=steps)
-    known = [linear, clipped, layer, both, fit_laplace_kernel, _fit_gaussian, fit_norm_stump]
+    known = [linear, clipped, logistic, layer, both, fit_laplace_kernel, _fit_gaussian, fit_norm_stump]
     by_label = {label_of(learner): learner for learner in known}
     return by_label[one_of("learner", label, list(by_label))]
 

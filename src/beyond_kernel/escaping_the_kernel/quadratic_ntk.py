@@ -12,10 +12,11 @@ import torch
 
 from beyond_kernel.checks import BadParameter, list_of, matrix, real_number, vector, whole_number
 from beyond_kernel.escaping_the_kernel.taylor_model import TaylorModel, tangent_gram, taylor_start, train_taylor
+from beyond_kernel.foundations.learning.held_out import split_fifth
 from beyond_kernel.foundations.learning.kernel_ridge import KernelPredictor, kernel_ridge
 from beyond_kernel.foundations.learning.learners import labelled
 from beyond_kernel.foundations.learning.ridge import LEVELS
-from beyond_kernel.foundations.learning.samples import Problem
+from beyond_kernel.foundations.learning.samples import Problem, Sample
 from beyond_kernel.kernel_regime.activations import AnyActivation
 
 JITTERS = (0.005, 0.02, 0.08)
@@ -204,7 +205,7 @@ def fit_quadratic_model(
 
     Args:
         problem: its training sample, of at least five points.
-        generator: source of the start and of the moves; all sizes see the same draws.
+        generator: source of the start, of the moves and of the held-out fifth; all sizes see the same draws.
         width: m, even.
         steps: the most that are taken.
         activation: sigma, without kinks.
@@ -216,24 +217,22 @@ def fit_quadratic_model(
 
     Source: Bai and Lee 2020 for the model. Chapters: quadratic_ntk, good_directions.
     """
-    X, y = problem.train.X.float(), problem.train.y.float()
     whole_number("steps", steps)
     list_of("jitters", jitters, lambda name, value: real_number(name, value, above=0))
-    if len(X) < 5:
-        raise BadParameter(f"the sample has {len(X)} points: a fifth of it is held out, so at least 5 are needed.")
+    X, y = problem.train.X.float(), problem.train.y.float()
     start = taylor_start(width, X.shape[1], generator, activation, jitter=1.0, dtype=torch.float32, device=X.device)
+    kept, held = split_fifth(Sample(X, y), generator)
     unit = float(start.bends(X).square().mean().sqrt()) * 2 * width**0.5
     if not unit:
         raise BadParameter(f"activation = {activation!r} has no second derivative at these inputs: f_Q is zero.")
-    held = len(X) // 5
     train = functools.partial(train_taylor, rate=RATE / unit, parts=["quadratic"])
     stops = {round(steps * (place + 1) / STOPS) for place in range(STOPS)} - {0}
     best = (float("inf"), 0.0, 0)
     for jitter in jitters:
         size = jitter / unit**0.5
         errors: list[tuple[float, float, int]] = []
-        observe = functools.partial(_note_error, errors, stops, (X[:held], y[:held]), size)
-        train(replace(start, W=size * start.W), X[held:], y[held:], steps=steps, observe=observe)
+        observe = functools.partial(_note_error, errors, stops, held, size)
+        train(replace(start, W=size * start.W), kept.X, kept.y, steps=steps, observe=observe)
         best = min(best, *errors)
     _, size, taken = best
     trained = train(replace(start, W=size * start.W), X, y, steps=taken)
@@ -244,7 +243,7 @@ def fit_quadratic_model(
 def _note_error(
     errors: list[tuple[float, float, int]],
     stops: set[int],
-    held: tuple[torch.Tensor, torch.Tensor],
+    held: Sample,
     size: float,
     taken: int,
     model: TaylorModel,
@@ -252,4 +251,4 @@ def _note_error(
 ) -> None:
     """Note the error on held-out samples at each stop, with the size of the moves at the start and the steps taken."""
     if taken in stops:
-        errors.append((float((model.quadratic_part(held[0]) - held[1]).square().mean()), size, taken))
+        errors.append((float((model.quadratic_part(held.X) - held.y).square().mean()), size, taken))

@@ -31,7 +31,7 @@ from beyond_kernel.escaping_the_kernel.recursive_features import (
 from beyond_kernel.foundations.learning.heads import SCALES
 from beyond_kernel.foundations.learning.kernel_ridge import tuned_kernel_ridge
 from beyond_kernel.foundations.learning.learners import Learner, Predictor, label_of, risk_of
-from beyond_kernel.foundations.learning.measures import samples_to_reach
+from beyond_kernel.foundations.learning.sample_search import search_samples
 from beyond_kernel.foundations.learning.samples import Problem, draw_problem
 from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.random_streams import generator_for
@@ -174,18 +174,14 @@ def samples_needed_cell(
     Returns:
         ``needed``: n at the threshold, interpolated in log n between the last two sizes; NaN above ``n_max``.
     """
-    real_number("growth", growth, above=1)
-    real_number("threshold", threshold, above=0)
-    size, sizes, risks = real_number("start", start, above=0) * d, [], []
     learner = functools.partial(fit_recursive_features, rounds=rounds, scales=scales)
-    while size <= whole_number("n_max", n_max):
-        _, problem = _problem(target, d, int(size), noise, device, seed, n_test=4000, dtype=torch.float32)
-        sizes.append(int(size))
-        risks.append(risk_of(learner, problem, generator_for(seed, "recursive features")).value)
-        if risks[-1] <= threshold:
-            break
-        size *= growth
-    return {"needed": samples_to_reach(sizes, risks, threshold) if sizes else float("nan")}
+
+    def risk_at(size: int) -> float:
+        _, problem = _problem(target, d, size, noise, device, seed, n_test=4000, dtype=torch.float32)
+        return risk_of(learner, problem, generator_for(seed, "recursive features")).value
+
+    first = real_number("start", start, above=0) * d
+    return {"needed": search_samples(risk_at, [threshold], first, growth=growth, n_max=n_max).needed(threshold)}
 
 
 def modular_cell(modulus: int, share: float, rounds: int = 20, *, device: str = "cpu", seed: int) -> dict:

@@ -65,7 +65,9 @@ class TaylorModel:
     def quadratic_part(self, X: torch.Tensor) -> torch.Tensor:
         """Return f_Q = (1/2) m^{-1/2} sum_r a_r sigma''(<w0_r, x>) <w_r, x>^2, of shape (n,)."""
         matrix("X", X, self.W0.shape[1])
-        return torch.cat([(self.bends(rows) * _differences(rows @ self.W.T)).sum(1) for rows in X.split(BLOCK)])
+        apart, along = _by_twins(self)
+        parts = (self.bends(rows) * (rows @ apart.T) * (rows @ along.T) for rows in X.split(BLOCK))
+        return torch.cat([part.sum(1) for part in parts])
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
         """Return f_L + f_Q at the rows of X, of shape (n,)."""
@@ -89,13 +91,12 @@ class TaylorModel:
         Source: the chain rule. Chapter: quadratic_ntk.
         """
         slopes, bends = self.slopes(X), self.bends(X)
-        inner = X @ self.W.T
-        residuals = _linear(slopes, inner) + (bends * _differences(inner)).sum(1) - y
-        pull = residuals * (2 / len(y))
-        gradient = _gradient(X, inner, slopes, bends, pull, pull)
-        return LossGradient(
-            residuals.square().mean(), {"W": gradient}, torch.cat([slopes, slopes], 1) * self.width**0.5
-        )
+        first, second = (X @ self.W.T).chunk(2, dim=1)
+        residuals = ((slopes + bends * (first + second)) * (first - second)).sum(1) - y
+        pulled = X * (2 / len(y) * residuals)[:, None]
+        upper, lower = ((slopes + 2 * bends * inner).T @ pulled for inner in (first, second))
+        slopes = torch.cat([slopes, slopes], 1) * self.width**0.5
+        return LossGradient(residuals.square().mean(), {"W": torch.cat([upper, -lower])}, slopes)
 
 
 def taylor_start(
@@ -175,9 +176,10 @@ def train_taylor(
     parts: Collection[str] = PARTS,
     projector: torch.Tensor | None = None,
     penalty: float = 0.0,
+    fitted: torch.Tensor | None = None,
     observe: Observer | None = None,
 ) -> TaylorModel:
-    """Train the moves by gradient descent with momentum on all samples at once.
+    """Train the moves by gradient descent with momentum on all samples, and return the model after the last step.
 
     The loss is (1/n) |g(X) - y|^2 with g the sum of the parts, plus penalty (1/n) |(I - U U') f_L(X)|^2 where a
     projector U is given. A step is V <- momentum V - rate gradient, W <- W + V.
@@ -190,11 +192,10 @@ def train_taylor(
         parts: of the model that are trained: "linear", "quadratic" or both. The other is left out of the loss.
         projector: U, orthonormal (not checked), of shape (n, k): values of f_L in its span are free.
         penalty: weight of what lies outside, at least 0.
-        observe: called before each step, and once more at the end, with the number of steps taken, the model (whose
-            moves the next step changes) and the mean squared error on the samples.
-
-    Returns:
-        The model after the last step.
+        fitted: values of further functions on the samples, orthonormal (not checked), of shape (n, k): at each step
+            they are fitted by least squares to what g leaves of y, and the loss is that of what they leave.
+        observe: called before each step, and once more at the end, with the number of steps taken, the model and the
+            mean squared error on the samples.
 
     Raises:
         BadParameter: if a shape or a number does not fit, no part is named, or training diverges.
@@ -203,62 +204,55 @@ def train_taylor(
     """
     n = len(vector("y", y, len(matrix("X", X, model.W0.shape[1]))))
     _check_training(steps, rate, momentum, parts)
-    _check_penalty(penalty, projector, n)
-    use_linear, use_quadratic = "linear" in parts, "quadratic" in parts
-    slopes, bends, current = model.slopes(X), model.bends(X), replace(model, W=model.W.clone())
-    speed, zero = torch.zeros_like(current.W), torch.zeros_like(y)
+    _check_penalty(penalty, projector, fitted, n)
+    slopes, bends = model.slopes(X) * ("linear" in parts), model.bends(X) * ("quadratic" in parts)
+    twins = _by_twins(model)
+    speeds = [torch.zeros_like(part) for part in twins]
     for taken in range(steps + 1):
-        inner = X @ current.W.T
-        linear = _linear(slopes, inner) if use_linear else zero
-        quadratic = (bends * _differences(inner)).sum(1) if use_quadratic else zero
-        residuals = linear + quadratic - y
+        apart, along = (X @ part.T for part in twins)
+        curved = bends * apart
+        linear = (slopes * apart).sum(1)
+        residuals = _outside(linear + (curved * along).sum(1) - y, fitted)
         if observe is not None:
-            observe(taken, current, residuals.square().mean())
+            observe(taken, _of_twins(model, *twins), residuals.square().mean())
         if taken == steps:
-            break
-        pull = tilt = residuals * (2 / n)
-        if projector is not None and penalty:
-            tilt = pull + (2 * penalty / n) * (linear - projector @ (projector.T @ linear))
-        gradient = _gradient(X, inner, slopes, bends, tilt if use_linear else None, pull if use_quadratic else None)
-        current.W.add_(speed.mul_(momentum).sub_(gradient, alpha=rate))
-    if not bool(torch.isfinite(current.W).all()):
+            return _of_twins(model, *_finite(twins, rate, steps))
+        pulled = X * residuals[:, None]
+        gradients = torch.addcmul(slopes, bends, along).T @ pulled, curved.T @ pulled
+        if penalty:
+            gradients[0].add_(slopes.T @ (X * _outside(linear, projector)[:, None]), alpha=penalty)
+        for part, speed, gradient in zip(twins, speeds, gradients, strict=True):
+            part.add_(speed.mul_(momentum).sub_(gradient, alpha=4 * rate / n))
+
+
+def _finite(twins: tuple[torch.Tensor, torch.Tensor], rate: float, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+    if not bool(torch.isfinite(torch.cat(twins)).all()):
         raise BadParameter(f"rate = {rate:g} makes training diverge within {steps} steps: take a smaller one.")
-    return current
+    return twins
 
 
-def _differences(inner: torch.Tensor) -> torch.Tensor:
-    """Return <w_r, x>^2 of the first half less that of the twins, of shape (n, m/2)."""
-    first, second = inner.chunk(2, dim=1)
-    return (first - second) * (first + second)
+def _by_twins(model: TaylorModel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the twins' differences and sums of moves: descent on them at twice the rate is descent on the moves."""
+    first, second = model.W.chunk(2)
+    return first - second, first + second
 
 
-def _linear(slopes: torch.Tensor, inner: torch.Tensor) -> torch.Tensor:
-    first, second = inner.chunk(2, dim=1)
-    return (slopes * (first - second)).sum(1)
+def _of_twins(model: TaylorModel, apart: torch.Tensor, along: torch.Tensor) -> TaylorModel:
+    """Return the model with the moves of which the twins' differences and sums are given, each of shape (m/2, d)."""
+    return replace(model, W=torch.cat([along + apart, along - apart]) / 2)
 
 
-def _gradient(
-    X: torch.Tensor,
-    inner: torch.Tensor,
-    slopes: torch.Tensor,
-    bends: torch.Tensor,
-    tilt: torch.Tensor | None,
-    pull: torch.Tensor | None,
-) -> torch.Tensor:
-    """Return the gradient in W of <tilt, f_L> + <pull, f_Q>, of shape (m, d); None stands for zero."""
-    first, second = inner.chunk(2, dim=1)
-    flat = 0 if tilt is None else tilt[:, None] * slopes
-    curved = None if pull is None else 2 * pull[:, None] * bends
-    upper = flat if curved is None else flat + curved * first
-    lower = flat if curved is None else flat + curved * second
-    return torch.cat([upper.T @ X, -(lower.T @ X)])
+def _outside(values: torch.Tensor, basis: torch.Tensor | None) -> torch.Tensor:
+    """Return what orthonormal columns leave of a vector; all of it where there are none."""
+    return values if basis is None else values - basis @ (basis.T @ values)
 
 
-def _check_penalty(penalty: float, projector: torch.Tensor | None, n: int) -> None:
+def _check_penalty(penalty: float, projector: torch.Tensor | None, fitted: torch.Tensor | None, n: int) -> None:
     if real_number("penalty", penalty, least=0) and projector is None:
         raise BadParameter(f"penalty = {penalty:g} has no projector: give one, whose columns say what goes unpunished.")
-    if projector is not None and matrix("projector", projector).shape[0] != n:
-        raise BadParameter(f"projector has {projector.shape[0]} rows: it must have one for each of the {n} samples.")
+    for name, values in (("projector", projector), ("fitted", fitted)):
+        if values is not None and matrix(name, values).shape[0] != n:
+            raise BadParameter(f"{name} has {values.shape[0]} rows: it must have one for each of the {n} samples.")
 
 
 def _check_training(steps: int, rate: float, momentum: float, parts: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 """A layer of neurons that are all trained, with a linear output or a clipped one, by Adam on small batches.
 
-Several step sizes are trained side by side on the same batches; a fifth of the sample, never trained on, says which of
-them is returned, and after how many steps.
+Several step sizes are trained side by side on the same batches; a random fifth of the sample, never trained on, says
+which of them is returned, and after how many steps.
 """
 
 import math
@@ -12,6 +12,8 @@ import torch
 
 from beyond_kernel.checks import BadParameter, list_of, matrix, one_of, real_number, whole_number
 from beyond_kernel.escaping_the_kernel.clipped_neuron import clip
+from beyond_kernel.foundations.learning.adam import Adam
+from beyond_kernel.foundations.learning.held_out import split_fifth
 from beyond_kernel.foundations.learning.learners import labelled
 from beyond_kernel.foundations.learning.samples import Problem, Sample
 
@@ -142,19 +144,13 @@ def train_layers(
     Source: Adam of Kingma and Ba 2015, with its usual constants. Chapter: depth_separation.
     """
     sizes = list_of("rates", rates, lambda name, value: real_number(name, value, above=0), len(layers.W))
-    rate = train.X.new_tensor(sizes)[:, None, None]
     moving = Layers(*(tensor.clone() for tensor in layers.weights), layers.activation, layers.clipped)
-    means, squares = ([torch.zeros_like(tensor) for tensor in moving.weights] for _ in range(2))
-    looks = {1 + (whole_number("steps", steps) - 1) * k // LOOKS for k in range(1, LOOKS + 1)}
+    adam = Adam(moving.weights, train.X.new_tensor(sizes)[:, None, None], steps)
+    looks = {1 + (steps - 1) * k // LOOKS for k in range(1, LOOKS + 1)}
     best, least = None, math.inf
     for step in range(1, steps + 1):
         rows = torch.randint(len(train), (BATCH,), generator=generator, device=generator.device).to(train.X.device)
-        found = moving.gradients(train.X[rows], train.y[rows])
-        size = rate * (1 - (step - 1) / steps) / (1 - 0.9**step)
-        for weights, mean, square, gradient in zip(moving.weights, means, squares, found, strict=True):
-            mean.lerp_(gradient, 0.1)
-            square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-            weights.sub_(size * mean / ((square / (1 - 0.999**step)).sqrt() + 1e-8))
+        adam.step(moving.gradients(train.X[rows], train.y[rows]))
         if step in looks:
             errors = (moving.outputs(held_out.X) - held_out.y).square().mean(1).nan_to_num(math.inf)
             if float(errors.min()) < least:
@@ -178,7 +174,7 @@ def fit_layer(
 
     Args:
         problem: its training sample; all of its labels count, the held-out fifth too.
-        generator: source of neurons and batches.
+        generator: source of the held-out fifth, then of neurons and batches.
         clipped: whether the output is cut to [0, 1], in training as in prediction.
         activation: "relu" or "erf".
         width: m, number of neurons.
@@ -186,11 +182,11 @@ def fit_layer(
         rates: step sizes.
 
     Raises:
-        BadParameter: if there are fewer than 10 samples; as ``draw_layers`` and ``train_layers``.
+        BadParameter: as ``split_fifth``, ``draw_layers`` and ``train_layers``.
 
     Chapter: depth_separation.
     """
-    train, held_out = split_fifth(problem.train)
+    train, held_out = split_fifth(problem.train, generator)
     layers = draw_layers(len(rates), width, train.X, generator, activation, clipped)
     return train_layers(layers, train, held_out, generator, rates=rates, steps=steps)
 
@@ -223,20 +219,3 @@ def fit_clipped_layer(problem: Problem, generator: torch.Generator, **options) -
     Chapter: depth_separation.
     """
     return fit_layer(problem, generator, clipped=True, **options)
-
-
-def split_fifth(sample: Sample) -> tuple[Sample, Sample]:
-    """Return the first four fifths of a sample and its last fifth, on which things are chosen.
-
-    Args:
-        sample: independent draws in any order, at least 10.
-
-    Raises:
-        BadParameter: if there are fewer.
-
-    Chapter: depth_separation.
-    """
-    if len(sample) < 10:
-        raise BadParameter(f"the sample has {len(sample)} points: a fifth to choose on needs at least 10.")
-    cut = len(sample) - len(sample) // 5
-    return Sample(sample.X[:cut], sample.y[:cut]), Sample(sample.X[cut:], sample.y[cut:])
