@@ -20,11 +20,14 @@ class Workload:
         size: the sizes, in words.
         ours: the package.
         peers: by name, what a reader would use instead; a string says why a peer is missing.
-        floor: a matrix product with as many floating-point operations as ours has in products, into a kept buffer.
+        floor: what cannot be spared: a matrix product with as many floating-point operations as ours has in products,
+            into a kept buffer, or the drawing of the random numbers.
         reach: by name of the peer, the ratio to reach.
         rounds: how often everything is run.
         n: the size that growth is told in.
-        tolerance: largest relative gap between the answers of a peer and ours.
+        tolerance: largest gap between the answers of a peer and ours.
+        compare: returns the gaps by name of the peer, where one run of each does not decide; None for relative gaps
+            between the answers of a run.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Workload:
     peers: dict[str, Run | str] = field(default_factory=dict)
     reach: dict[str, float] = field(default_factory=dict)
     tolerance: float = 1e-6
+    compare: Callable[[], dict[str, float]] | None = None
 
 
 def timed(work: Callable[[], torch.Tensor], probe: Callable[[torch.Tensor], torch.Tensor], device: str) -> Run:
@@ -71,7 +75,9 @@ def measure(workload: Workload) -> dict:
     present = {name: run for name, run in workload.peers.items() if callable(run)}
     runs = {"ours": workload.ours, "floor": workload.floor, **present}
     answers = {name: run()[1] for name, run in runs.items()}
-    gaps = {name: relative_gap(answers[name], answers["ours"]) for name in present}
+    compare = workload.compare or (lambda: {name: relative_gap(answers[name], answers["ours"]) for name in present})
+    gaps = {name: gap for name, gap in compare().items() if name in present}
+    assert set(gaps) == set(present), f"{workload.name}: not compared: {set(present) - set(gaps)}"
     wrong = {name: gap for name, gap in gaps.items() if not gap <= workload.tolerance}
     assert not wrong, f"{workload.name}: other answers than ours, by {wrong}"
     seconds = {name: [] for name in runs}

@@ -64,7 +64,8 @@ def rows(results: list[dict]) -> list[tuple[str, ...]]:
             if "missing" in peer:
                 cells = (peer["peer"], ours, peer["missing"], "", reach, share)
             else:
-                cells = (peer["peer"], ours, f"{peer['seconds']:.3g}", f"{peer['ratio']:.1f}", reach, share)
+                ratio = f"{peer['ratio']:.1f}" if peer["ratio"] >= 2 else f"{peer['ratio']:.2f}"
+                cells = (peer["peer"], ours, f"{peer['seconds']:.3g}", ratio, reach, share)
             found.append(first + cells)
     return found
 
@@ -123,7 +124,7 @@ def record(page: Path, device: str, text: str) -> None:
 
     Args:
         page: the page.
-        device: "cpu", "cuda", either after "escaping", or "grids".
+        device: "cpu", "cuda", either after "escaping" or "search", or "grids".
         text: Markdown.
 
     Raises:

@@ -18,9 +18,13 @@ from grids import QUIET, measure_grids  # noqa: E402
 from measuring import Workload, measure  # noqa: E402
 from peer_process import PeerProcess  # noqa: E402
 from report import circumstances, markdown, plain, record, under_load  # noqa: E402
+from search_workloads import search_workloads  # noqa: E402
 from workloads import SIZES, workloads  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
+OWN_PEERS = {"escaping": escaping_workloads, "search": search_workloads}
+"""Parts whose peers are torch alone, each with a table of its own."""
+PARTS = ("grids", "numerics", *OWN_PEERS)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,19 +40,21 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     torch.set_num_threads(1)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    if chosen.only in (None, "grids") and kind == "cpu":  # first, while the load is that of others
+    parts = chosen.only or PARTS
+    if "grids" in parts and kind == "cpu":  # first, while the load is that of others
         _grids(chosen.scale, chosen.out, chosen.record)
-    if chosen.only in (None, "numerics"):
+    if "numerics" in parts:
         other = PeerProcess(chosen.peers)
         try:
             results = _measured(workloads(chosen.scale, chosen.device, other))
         finally:
             other.close()
         _tell(chosen, "results", kind, results, circumstances(kind, other.versions))
-    if chosen.only in (None, "escaping"):
-        load = under_load(QUIET)
-        results = _measured(escaping_workloads(chosen.scale, chosen.device))
-        _tell(chosen, "escaping", f"escaping {kind}", results, [load, *circumstances(kind, {})])
+    for part, these in OWN_PEERS.items():
+        if part in parts:
+            load = under_load(QUIET)
+            results = _measured(these(chosen.scale, chosen.device))
+            _tell(chosen, part, f"{part} {kind}", results, [load, *circumstances(kind, {})])
     return 0
 
 
@@ -87,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu", help="a torch device: cpu, cuda")
     parser.add_argument("--peers", help="an interpreter with neural-tangents; .venv-peers where it exists")
     parser.add_argument("--scale", choices=SIZES, default="full", help="tiny: to see that it runs")
-    parser.add_argument("--only", choices=("numerics", "escaping", "grids"), help="one part of it; without it all")
+    parser.add_argument("--only", nargs="+", choices=PARTS, help="some parts of it; without it all")
     parser.add_argument("--record", action="store_true", help="write the tables to book/benchmarks.md")
     parser.add_argument("--out", type=Path, default=ROOT / "_build/bench", help="folder of the tables")
     return parser

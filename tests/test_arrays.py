@@ -12,6 +12,8 @@ import torch
 import beyond_kernel
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.escaping_the_kernel.taylor_model import taylor_start
+from beyond_kernel.feature_learning.overlap_chain import square_rule
+from beyond_kernel.feature_learning.spiked_index import spiked_index
 from beyond_kernel.foundations.learning.networks import TwoLayerNetwork, symmetric_init
 from beyond_kernel.foundations.learning.samples import Problem, Sample
 from beyond_kernel.foundations.targets.target import parse_target
@@ -98,6 +100,12 @@ CALLS = {
     },
     "escaping_the_kernel.good_directions.split_linear_part": {"model": TAYLOR, "protected": 3} | KERNEL,
     "escaping_the_kernel.known_form.refit": {"train": Sample(X, y), "direction": FRAME[:, 0]},
+    "escaping_the_kernel.logistic_head.logistic_regression": {
+        "features": X,
+        "y": y.sigmoid(),
+        "start": drawn(5),
+        "penalty": 0.1,
+    },
     "escaping_the_kernel.norm_score.mean_feature": {"norms": y.abs()},
     "escaping_the_kernel.norm_score.score_weights": {"b": y, "balance": 0.5},
     "escaping_the_kernel.quadratic_ntk.moved_along": {"start": TAYLOR, "direction": FRAME[:, 0]},
@@ -109,6 +117,7 @@ CALLS = {
         "X": X,
         "y": y,
         "projector": PROJECTOR,
+        "fitted": PROJECTOR,
         "steps": 1,
     },
     "escaping_the_kernel.recursive_features.fit_metric": {"train": Sample(X, y), "metric": torch.eye(5, dtype=X.dtype)},
@@ -117,6 +126,17 @@ CALLS = {
         "width": 4,
         "X": X,
         "generator": torch.Generator().manual_seed(0),
+    },
+    "feature_learning.network_progress.hermite_coefficients": {
+        "network": NETWORK,
+        "orders": [(1, 1)],
+        "directions": FRAME,
+    },
+    "feature_learning.network_progress.monomial_values": {"X": X, "supports": [(1, 2)]},
+    "feature_learning.network_progress.target_coefficients": {
+        "task": parse_target("z1*z2", 5, directions=FRAME),
+        "orders": [(1, 1)],
+        "directions": FRAME,
     },
     "feature_learning.trained_network.trainable_init": {
         "width": 4,
@@ -130,6 +150,101 @@ CALLS = {
     "feature_learning.one_step.correlations": {"W": W, "X": X, "y": y},
     "feature_learning.one_step.loss_gradient": {"network": SYMMETRIC, "X": X, "y": y},
     "feature_learning.one_step.giant_step": {"network": SYMMETRIC, "X": X, "y": y, "step": 1.0},
+    "feature_learning.online_sgd.online_sgd": {
+        "link": "he2",
+        "pull": torch.mul,
+        "W": torch.nn.functional.normalize(W, dim=1),
+        "u": FRAME[:, 0],
+        "rates": a.abs(),
+        "generator": torch.Generator(),
+    },
+    "feature_learning.online_sgd.simulated_hitting_steps": {
+        "steps": iter([W]),
+        "u": FRAME[:, 0],
+        "budget": 1,
+        "level": 0.5,
+    },
+    "feature_learning.batch_reuse.reuse_rule": {
+        "activation": "he3",
+        "rates": a.abs(),
+        "inner_rates": a.abs(),
+    },
+    "feature_learning.label_spectrum.label_spectrum": {"X": X, "weights": y},
+    "feature_learning.label_spectrum.label_weights": {"link": "he3", "y": y, "transformation": "bell"},
+    "feature_learning.label_spectrum.spectral_direction": {"X": X, "weights": y},
+    "feature_learning.smoothed_loss.smoothed_rule": {
+        "activation": "he3",
+        "rates": a.abs(),
+        "dims": [9] * 6,
+        "radii": a.abs(),
+    },
+    "feature_learning.smoothed_loss.smoothed_slope": {
+        "activation": "he3",
+        "z1": y,
+        "Q": y.abs() + 1,
+        "d": 9,
+        "radius": 1.0,
+    },
+    "feature_learning.overlap_chain.correlation_rule": {"activation": "he2", "rates": a.abs()},
+    "feature_learning.overlap_chain.hitting_steps": {
+        "link": "he2",
+        "rule": square_rule("he2", a.abs()),
+        "starts": 0.1 * a,
+        "dims": [9] * 6,
+        "budget": 3,
+        "generator": torch.Generator(),
+    },
+    "feature_learning.overlap_chain.overlap_paths": {
+        "link": "he2",
+        "rule": square_rule("he2", a.abs()),
+        "starts": 0.1 * a,
+        "dims": [9] * 6,
+        "at": [0, 2],
+        "generator": torch.Generator(),
+    },
+    "feature_learning.overlap_chain.square_rule": {"activation": "he2", "rates": a.abs()},
+    "feature_learning.spiked_gradient.gradient_parts": {
+        "alignments": y / 10,
+        "biases": y,
+        "task": spiked_index("z1", 5, 0.5),
+        "n": 20,
+        "noise": 0.1,
+    },
+    "feature_learning.structured_inputs.inner_product_kernel": KERNEL | {"scale": 1.0},
+    "feature_learning.structured_inputs.clipped": {"predictor": torch.sum, "y": y},
+    "feature_learning.structured_inputs.drawn_start": {"width": 3, "X": X, "generator": torch.Generator()},
+    "feature_learning.structured_inputs.gradient_directions": {"start": NETWORK, "X": X, "y": y},
+    "feature_learning.structured_inputs.unit_variance": {"W": W, "X": X},
+    "feature_learning.quadratic_student.expected_push": {"W": W, "directions": FRAME, "weights": y[:2].abs()},
+    "feature_learning.quadratic_student.sampled_push": {"W": W, "X": X, "y": y},
+    "feature_learning.quadratic_student.train_expected": {
+        "W": W,
+        "directions": FRAME,
+        "weights": y[:2].abs(),
+        "rate": 0.01,
+        "at": [1, 3],
+    },
+    "feature_learning.quadratic_student.train_sampled": {
+        "W": W,
+        "directions": FRAME,
+        "weights": y[:2].abs(),
+        "rate": 0.01,
+        "batch": 2,
+        "at": [1, 3],
+        "generator": torch.Generator().manual_seed(0),
+    },
+    "feature_learning.scaling_laws.learning_times": {"at": list(range(12)), "shares": X},
+    "feature_learning.scaling_laws.learnt_share": {"link": "he2", "overlaps": 0.1 * y},
+    "feature_learning.scaling_laws.remaining_loss": {"shares": X, "weights": y[:5].abs()},
+    "feature_learning.scaling_laws.task_overlaps": {
+        "link": "he2",
+        "rule": square_rule,
+        "rates": a.abs(),
+        "starts": 0.1 * a,
+        "d": 9,
+        "at": [1, 4],
+        "generator": torch.Generator(),
+    },
     "feature_learning.one_step_theory.population_correlation": {"target": TARGET, "W": W},
     "feature_learning.one_step_theory.linear_correlation": {"target": TARGET, "W": W},
     "feature_learning.one_step_theory.predicted_overlap": {
@@ -138,6 +253,7 @@ CALLS = {
         "hessian": TARGET.expected_hessian(),
         "label_variance": 1.0,
     },
+    "feature_learning.sample_complexity.degree_to_learn": {"energies": ENERGIES, "threshold": 0.5},
     "foundations.inputs.laws.spiked_gaussian": {
         "n": 3,
         "d": 5,
@@ -145,6 +261,9 @@ CALLS = {
         "direction": FRAME[:, 0],
         "strength": 1.0,
     },
+    "foundations.inputs.spiked_inputs.first_component": {"X": X},
+    "foundations.inputs.spiked_inputs.spiked_law": {"direction": FRAME[:, 0], "strength": 1.0},
+    "foundations.inputs.spiked_inputs.whitening": {"X": X},
     "foundations.inputs.radial_inputs.ball_indicator": {"X": X, "radius": 1.0},
     "foundations.inputs.radii.hill_exponent": {"radii": y.abs() + 1, "count": 3},
     "foundations.inputs.targets_and_inputs.energy_gap": {"target": TARGET, "energies": ENERGIES},
@@ -235,6 +354,8 @@ INNER = {  # pieces of kernels and of training loops, which get what these have 
 }
 CASES = [(name, argument) for name in CALLS for argument in PUBLIC.get(name, (None, []))[1] if argument in CALLS[name]]
 ANY_SHAPE = {
+    ("feature_learning.scaling_laws.learnt_share", "overlaps"),
+    ("feature_learning.scaling_laws.remaining_loss", "shares"),
     ("escaping_the_kernel.clipped_neuron.clip", "z"),
     ("feature_learning.trained_network.trainable_init", "like"),
     ("foundations.targets.hermite.hermite", "x"),

@@ -24,7 +24,8 @@ LABELS = (
     "one step; one step, metric kernel; random features; random-feature kernel; tangent kernel; oracle; transferred; "
     "transferred metric; trained layer; trained layer, clipped; "
     "Gaussian kernel; Laplace kernel; recursive features; trained network; quadratic model; joint model; "
-    "joint model, regularised; linear head; clipped head; norm stump; online SGD; smoothed SGD; reused batch; "
+    "joint model, regularised; line and quadratic model; linear head; clipped head; logistic head; norm stump; "
+    "online SGD; smoothed SGD; reused batch; "
     "spectral method; network SGD; fine-tuned"
 ).split("; ")
 KEPT = {

@@ -65,11 +65,20 @@ _VIOLET, _PLUM, _INDIGO, _CRIMSON, _BROWN = "#5933CC", "#802074", "#200080", "#E
 
 _THREE_DOTS, _FINE = (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))
 _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS = (3, 1, 0), (4, 1, 0), (8, 1, 0)
+_CROSS = (4, 1, 45)
+_SIX_POINTS, _HANGING, _SLANTED = (6, 1, 0), (3, 0, 180), (3, 0, 90)
 _FIVE_RAYS, _SIX_RAYS = (5, 2, 0), (6, 2, 0)
-_THIN = ("*", "+", "x", "1", "2", _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _FIVE_RAYS, _SIX_RAYS)
+_THIN = (
+    "*", "+", "x", "1", "2", "3", "4",
+    _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _SIX_POINTS, _FIVE_RAYS, _SIX_RAYS,
+)  # fmt: skip
 
 LEARNER_STYLE = {
     "one step": Style(_BLUE, "o", "-"),
+    "one step, normalised": Style(_BLUE, _SIX_POINTS, ":", filled=False),
+    "inner-product kernel": Style(_PLUM, _SLANTED, _FINE, filled=False),
+    "first principal component": Style(_VERMILION, _HANGING, _FINE),
+    "known direction": Style(_GREEN, "4", _FINE),
     "one step, metric kernel": Style(_BLUE, "d", "-.", filled=False),
     "random features": Style(_PINK, "v", "--"),
     "random-feature kernel": Style(_ORANGE, "s", "-."),
@@ -87,8 +96,10 @@ LEARNER_STYLE = {
     "quadratic model": Style(_PINK, ">", ":"),
     "joint model": Style(_BLUE, "<", "--"),
     "joint model, regularised": Style(_GREEN, "<", "-", filled=False),
+    "line and quadratic model": Style(_PLUM, _CROSS, _THREE_DOTS),
     "linear head": Style(_VIOLET, "^", "-.", filled=False),
     "clipped head": Style(_GREEN, "v", "--", filled=False),
+    "logistic head": Style(_PLUM, "3", ":"),
     "trained layer": Style(_INDIGO, "X", ":", filled=False),
     "trained layer, clipped": Style(_BLUE, _EIGHT_POINTS, _FINE, filled=False),
     "norm stump": Style(_VERMILION, "d", "-"),

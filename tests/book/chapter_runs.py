@@ -11,16 +11,21 @@ from pathlib import Path
 NOT_INHERITED = ("PYTEST_", "COV_", "MPLBACKEND", "PYTHONWARNINGS")
 
 
+def plain_environment() -> dict[str, str]:
+    """Return the environment of a chapter: one thread, no worker processes, no progress bars, nothing of a test's."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(NOT_INHERITED)}
+    one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return environment | one_thread | {"TQDM_DISABLE": "1", "BEYOND_KERNEL_WORKERS": "0"}
+
+
 def run_with_limit(command: Sequence[str], folder: Path, limit: float) -> tuple[int, str]:
     """Run a command on one thread and return its exit status and everything that it wrote.
 
     A run that takes longer than ``limit`` seconds is ended with all its children, and its status is 124.
     """
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(NOT_INHERITED)}
-    environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TQDM_DISABLE": "1", "BEYOND_KERNEL_WORKERS": "0"}
     with tempfile.TemporaryFile() as written:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=written, stderr=written, start_new_session=True
+            command, cwd=folder, env=plain_environment(), stdout=written, stderr=written, start_new_session=True
         )
         try:
             status = process.wait(limit)

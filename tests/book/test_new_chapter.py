@@ -16,7 +16,7 @@ from chapter_rules import check_chapter
 from new_chapter import Name, Refused
 
 LEFT_OUT = (".git", ".venv*", "_build", "build", "__pycache__", "*.egg-info", ".*_cache", ".ipynb_checkpoints")
-PART, IDEA = "escaping_the_kernel", "laid_by_a_test"
+PART, IDEA = "which_method_wins", "laid_by_a_test"
 WHOLE = (
     "test_the_contents_list_every_chapter_and_every_page",
     "test_profiles_name_chapters_of_the_book_only",
@@ -60,7 +60,7 @@ def run(folder, *command):
 
 
 def test_red_is_only_what_a_person_must_write(copy):
-    """In a part without a folder, so that its page and its place are laid too, and in the strictest of the rooms."""
+    """In a part without a chapter, so that its page and its place are laid too, and in the strictest of the rooms."""
     for name in (f"{PART}/{IDEA}", f"foundations/targets/{IDEA}_in_a_room"):
         status, written = run(copy, "book/new_chapter.py", name)
         assert status == 0, written

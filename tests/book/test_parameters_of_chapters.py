@@ -7,8 +7,8 @@ import pytest
 from chapter_cells import Chapter, chapter_names, chapter_path, full_profile, read_notebook
 from chapter_runs import run_with_limit
 from good_chapter import GOOD_CHAPTER
+from one_kernel import TIME_LIMIT, OneKernel
 
-TIME_LIMIT = 120  # seconds; 6 to 8 on an idle machine: a guard against a run without end, not a promise
 LONGEST_SENTENCE = 400
 BAD_VALUES = {
     "n_seeds": [{"n_seeds": "0"}],
@@ -53,25 +53,54 @@ def test_full_profile_has_values_of_the_declared_types(name):
         assert type(chosen[key]) in accepted, f"{key} = {chosen[key]!r} in book/profiles.yml"
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """Return a kernel for all runs, each of which finds it as empty as a new one."""
+    kernel = OneKernel(tmp_path_factory.mktemp("kernel"))
+    yield kernel
+    kernel.close()
+
+
 @pytest.mark.parametrize(("name", "given", "mentioned"), list(bad_cases()))
-def test_bad_parameter_ends_in_one_sentence(name, given, mentioned, tmp_path):
-    status, written, chapter = papermill(chapter_path(name), given, tmp_path)
+def test_bad_parameter_ends_in_one_sentence(name, given, mentioned, tmp_path, kernel):
+    status, written, chapter = executed(chapter_path(name), given, tmp_path, kernel)
     faults = sentence_faults(status, written, chapter, mentioned)
     assert not faults, "\n".join([*faults, written])
 
 
-def papermill(source, given, folder):
-    """Run a notebook as a reader does and return the status, what was written, and the executed copy."""
+def test_papermill_in_a_process_of_its_own_ends_in_the_same_sentence(tmp_path, kernel):
+    """The command of a reader, against a run in the kernel that all other tests share."""
+    chapter, given = chapter_path("feature_learning/one_step"), {"target": "He2(z1"}
     options = [part for pair in given.items() for part in ("-p", *pair)]
-    command = [sys.executable, "-m", "papermill", str(source), str(folder / "out.ipynb"), *options]
-    status, written = run_with_limit([*command, "--no-progress-bar"], folder, TIME_LIMIT)
+    command = [sys.executable, "-m", "papermill", str(chapter), str(tmp_path / "out.ipynb"), *options]
+    status, written = run_with_limit([*command, "--no-progress-bar"], tmp_path, TIME_LIMIT)
+    alone = status, written, Chapter(read_notebook(tmp_path / "out.ipynb"))
+    assert not sentence_faults(*alone, ("target", "He2(z1")), written
+    shared = executed(chapter, given, tmp_path, kernel)
+    last = [text.strip().splitlines()[-1] for text in (written, shared[1])]
+    assert status == shared[0] == 1 and last[0] == last[1]
+
+
+def test_a_run_without_end_is_stopped_and_the_next_one_goes_on(tmp_path, kernel):
+    good = GOOD_CHAPTER.read_text(encoding="utf-8")
+    changed = good.replace("n_seeds=whole_number", "n_seeds=lambda *given: __import__('time').sleep(60)")
+    (tmp_path / "endless.ipynb").write_text(changed, encoding="utf-8")
+    assert kernel.run(tmp_path / "endless.ipynb", tmp_path / "out.ipynb", {"n_seeds": 2}, limit=1)[0] == 124
+    status, written, _ = executed(GOOD_CHAPTER, {"n_seeds": "0"}, tmp_path, kernel)
+    assert status == 1 and "n_seeds" in written
+
+
+def executed(source, given, folder, kernel):
+    """Run a notebook with parameters as the command takes them; return status, what was written, and the copy."""
+    values = {key: int(text) if text.lstrip("-").isdigit() else text for key, text in given.items()}
+    status, written = kernel.run(source, folder / "out.ipynb", values)
     return status, written, Chapter(read_notebook(folder / "out.ipynb"))
 
 
 def sentence_faults(status, written, chapter, mentioned):
     """Return what is wrong with how a run ended that had to end in one sentence."""
     if status in (0, 124):
-        return [f"the run went on for over {TIME_LIMIT} s" if status else "the value was accepted"]
+        return ["a cell went on without end" if status else "the value was accepted"]
     (cell, error), *_ = [(c, o) for c in chapter.code for o in c.outputs if o["output_type"] == "error"]
     sentence = error["evalue"]
     faults = [] if "check-parameters" in cell.tags else [f"it failed in cell {cell.number}, not in the check"]
@@ -92,11 +121,11 @@ def sentence_faults(status, written, chapter, mentioned):
         ("0", "lambda *given: 1 / 0", "a stack was shown"),
     ],
 )
-def test_a_check_that_does_not_speak_is_seen(value, check, fault, tmp_path):
+def test_a_check_that_does_not_speak_is_seen(value, check, fault, tmp_path, kernel):
     good = GOOD_CHAPTER.read_text(encoding="utf-8")
     assert "n_seeds=whole_number" in good
     changed = good.replace("n_seeds=whole_number", f"n_seeds={check}")
     (tmp_path / "chapter.ipynb").write_text(changed, encoding="utf-8")
-    result = papermill(tmp_path / "chapter.ipynb", {"n_seeds": value}, tmp_path)
+    result = executed(tmp_path / "chapter.ipynb", {"n_seeds": value}, tmp_path, kernel)
     faults = sentence_faults(*result, ("n_seeds", "0"))
     assert (fault in faults) if fault else not faults, faults

@@ -12,7 +12,6 @@ from trial_cells import drawn, labelled
 
 from beyond_kernel.sweeps import BadParameter, SweepFailed, WorkerError, sweep
 
-dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
 
@@ -93,16 +92,22 @@ def killing(seed: int, marker: str, always: bool) -> dict:
     return {"value": seed}
 
 
-@pytest.mark.parametrize("always", [False, True])
-def test_a_dask_worker_that_dies_costs_no_cell(tmp_path, always):
-    marker, allowed = tmp_path / "killed", {"distributed.scheduler.allowed-failures": 0 if always else 3}
+@pytest.fixture(scope="module")
+def mortal():
+    """Return a cluster whose workers may be killed, with its client; another one takes a dead worker's place."""
     with (
-        dask.config.set(allowed),
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
-        setting = {"client": client, "on_failure": "gaps", "marker": str(marker), "always": always}
-        result = sweep(killing, {"seed": range(40)}, **setting)
+        yield cluster, client
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_a_dask_worker_that_dies_costs_no_cell(tmp_path, always, mortal):
+    marker, (cluster, client) = tmp_path / "killed", mortal
+    cluster.scheduler.allowed_failures = 0 if always else 3
+    setting = {"client": client, "on_failure": "gaps", "marker": str(marker), "always": always}
+    result = sweep(killing, {"seed": range(40)}, **setting)
     assert marker.exists() and result.value.drop_sel(seed=7).values.tolist() == [s for s in range(40) if s != 7]
     told = result.attrs.get("sweep_gaps", "")
     assert told.startswith("seed=7: died: every Dask worker that took it died") if always else not told

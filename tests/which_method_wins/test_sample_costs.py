@@ -5,6 +5,8 @@ import math
 
 import pytest
 import torch
+from chapter_cells import chapter_names, read_chapter
+from claim_calls import claim_names
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.one_step import fit_one_step
@@ -85,7 +87,27 @@ def test_a_cost_holds_exactly_where_it_has_an_exponent():
     for text in WORKED:
         for cost in sample_costs(parse_target(text, 9)):
             assert cost.holds == math.isfinite(cost.exponent)
-            assert cost.source and cost.reason and cost.condition and cost.chapter
+            assert cost.source and cost.reason and cost.condition
+
+
+def test_every_method_is_run_in_a_chapter_and_its_order_measured_by_a_claim_that_stands_there():
+    """The chapters' notebooks decide, read as text: their calls of ``ledger.claim``."""
+    named = {cost.chapter: set() for text in WORKED for cost in sample_costs(text)}
+    claims = {cost.claim for text in WORKED for cost in sample_costs(text)}
+    for claim in claims:
+        named.setdefault(next(name for name in chapter_names() if name.endswith(f"/{claim.split('/')[0]}")), set()).add(
+            claim
+        )
+    for chapter, wanted in named.items():
+        made = {f"{chapter.split('/')[-1]}/{name}" for name in claim_names(read_chapter(chapter))}
+        assert wanted <= made, f"{chapter} does not make the claims {sorted(wanted - made)}"
+
+
+@pytest.mark.parametrize(("k", "claim"), [(1, "slope_k1"), (2, "slope_k2"), (3, "slope_k3"), (5, "slope_k3")])
+def test_online_sgd_points_at_the_slope_of_its_exponent(k, claim):
+    rows = {cost.learner: cost for cost in sample_costs(f"He{k}(z1)")}
+    assert rows["online SGD"].claim == f"information_exponent/{claim}"
+    assert rows["online SGD"].chapter == "feature_learning/information_exponent"
 
 
 def test_reasons_name_the_numbers_that_decide():
@@ -212,12 +234,14 @@ def test_the_columns_say_why():
     assert columns["method"] == LEARNERS and columns["cost"][:3] == ["d^3", "d^3", "-"]
     assert columns["condition"][2].startswith("not met: H sees every direction")
     assert columns["numbers of this target"][2].startswith("rank of H = 0 of 3")
-    assert columns["chapter"][0] == "degree by degree"
+    places = columns["chapter: claim"]
+    assert places[0] == "degree by degree: slope tends to degree"
+    assert places[2] == "one step; sample complexity: one step slope"
 
 
 def test_orders_in_words():
     def words(exponent, holds=True):
-        return Cost("a", exponent, "b", holds, "c", "d", "e").order
+        return Cost("a", exponent, "b", holds, "c", "d", "e/f", "f/g").order
 
     assert [words(x) for x in (0.0, 1.0, 1.5, 2.0, 2.5)] == ["1", "d", "d^(3/2)", "d^2", "d^(5/2)"]
     assert words(math.nan, False) == "-"

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import torch
 
-from beyond_kernel.checks import BadParameter, floating, list_of, real_number, whole_number
+from beyond_kernel.checks import floating, list_of, real_number, whole_number
+from beyond_kernel.foundations.learning.adam import Adam
+from beyond_kernel.foundations.learning.held_out import split_fifth
 from beyond_kernel.foundations.learning.learners import labelled
 from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
-from beyond_kernel.foundations.learning.samples import Problem
+from beyond_kernel.foundations.learning.samples import Problem, Sample
 
 RATES = (0.01, 0.03, 0.1)
 """Candidates for the first step size of Adam. In trials 0.1 was chosen for few samples, 0.01 or 0.03 for many."""
@@ -21,18 +23,13 @@ DECAYS = (0.01, 0.1)
 """Candidates for the weight decay, in units of the step size."""
 BATCH = 32
 """Samples of a batch. In trials 128 with smaller steps was worse, since the noise of small batches helps."""
-HELD_OUT = 0.2
-"""Share of the samples on which step size, decay and number of steps are chosen."""
 CHECK_EVERY = 200
 """Steps between two looks at the held-out samples."""
 PATIENCE = 1000
 """Steps without a better look after which training ends. In trials (three targets, d = 12) going on changed the risk by
 four hundredths at most."""
-LEAST_SAMPLES = 5
-"""Fewest samples that are accepted, where one of five is held out."""
 PRECISION = torch.float32
 """Of the training, whatever that of the sample, as the noise of a batch is far above rounding; half of the time."""
-_FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def fit_trained_network(
     Training is in ``PRECISION``; the network that is returned has the precision of the sample.
 
     Args:
-        problem: its training sample, of at least ``LEAST_SAMPLES`` points.
+        problem: its training sample, of at least five points.
         generator: source of the held-out part, the initial weights and the batches.
         width: m, at least 1.
         steps: of Adam; ``default_steps`` of n where it is left out.
@@ -97,22 +94,17 @@ def fit_trained_network(
     >>> bool((model(problem.test.X) - problem.test.truth).square().mean() < 0.1)
     True
     """
-    X, y = problem.train.X, problem.train.y
-    (n, d), kind = X.shape, X.dtype
-    if n < LEAST_SAMPLES:
-        raise BadParameter(f"the sample has {n} points: a network with held-out samples needs {LEAST_SAMPLES} or more.")
+    (n, d), kind = problem.train.X.shape, problem.train.X.dtype
     steps = default_steps(n) if steps is None else whole_number("steps", steps)
     whole_number("width", width)
     list_of("rates", rates, lambda name, value: real_number(name, value, above=0))
     list_of("decays", decays, lambda name, value: real_number(name, value, least=0))
-    order = torch.randperm(n, generator=generator, device=generator.device).to(X.device)
-    held, kept = order.tensor_split([math.ceil(HELD_OUT * n)])
-    offset, scale = float(y[kept].mean()), float(y[kept].std(correction=0)) or 1.0
-    X, labels = X.to(PRECISION), ((y - offset) / scale).to(PRECISION)
-    start = trainable_init(width, d, generator, X[:0])
+    kept, held = split_fifth(problem.train, generator)
+    offset, scale = float(kept.y.mean()), float(kept.y.std(correction=0)) or 1.0
+    fit, choose = (Sample(part.X.to(PRECISION), ((part.y - offset) / scale).to(PRECISION)) for part in (kept, held))
+    start = trainable_init(width, d, generator, fit.X[:0])
     pairs = [(rate, decay) for rate in rates for decay in decays]
-    batches = _batches(X[kept], labels[kept], steps, generator)
-    best, which, loss, taken = _train(start, batches, (X[held], labels[held]), pairs, steps)
+    best, which, loss, taken = _train(start, _batches(fit, steps, generator), choose, pairs, steps)
     network = TwoLayerNetwork(best.W.to(kind), best.a.to(kind) * scale, best.b.to(kind))
     return TrainedNetwork(network, offset, *pairs[which], loss * scale**2, taken)
 
@@ -161,11 +153,9 @@ class SideBySide:
         self._width, self._copies = len(start.W), len(pairs)
         column = torch.cat([start.W.T, start.b[None], start.a[None]])
         self._weights = column.repeat(1, self._copies)
-        self._mean, self._square = torch.zeros_like(self._weights), torch.zeros_like(self._weights)
-        self._gradient, self._room = torch.empty_like(self._weights), torch.empty_like(self._weights)
+        self._gradient = torch.empty_like(self._weights)
         rates, decays = column.new_tensor(pairs).repeat_interleave(self._width, dim=0).T
-        self._rates, self._shrinks = rates.contiguous(), rates * decays
-        self._taken, self._steps = 0, steps
+        self._adam = Adam([self._weights], rates, steps, decays)
 
     def values(self, extended: torch.Tensor) -> torch.Tensor:
         """Return the outputs of all copies at inputs with a last column of ones, of shape (n, copies)."""
@@ -179,7 +169,7 @@ class SideBySide:
         gates = torch.gt(features, 0, out=torch.empty_like(features))  # not through a mask, which is slower
         self._by_copy(gates).mul_(pull)
         torch.mm(extended.T, gates.mul_(self._weights[-1]), out=self._gradient[:-1])
-        self._move()
+        self._adam.step([self._gradient])
 
     def network(self, copy: int) -> TwoLayerNetwork:
         """Return one copy as a network of its own."""
@@ -195,28 +185,17 @@ class SideBySide:
     def _by_copy(self, columns: torch.Tensor) -> torch.Tensor:
         return columns.view(-1, self._copies, self._width)
 
-    def _move(self) -> None:
-        """Adam with decoupled decay, as ``torch.optim.AdamW`` has it, each column with the rates of its copy."""
-        left = 1 - self._taken / self._steps
-        self._taken += 1
-        first, second = 1 - _FIRST**self._taken, 1 - _SECOND**self._taken
-        self._mean.lerp_(self._gradient, 1 - _FIRST)
-        self._square.mul_(_SECOND).addcmul_(self._gradient, self._gradient, value=1 - _SECOND)
-        torch.sqrt(self._square, out=self._room).mul_(1 / second**0.5).add_(_TINY)
-        torch.div(self._mean, self._room, out=self._room).mul_(self._rates)
-        self._weights.mul_(1 - left * self._shrinks).sub_(self._room, alpha=left / first)
-
 
 def _train(
     start: TwoLayerNetwork,
     batches: Iterator[tuple[torch.Tensor, torch.Tensor]],
-    held: tuple[torch.Tensor, torch.Tensor],
+    held: Sample,
     pairs: Sequence[tuple[float, float]],
     steps: int,
 ) -> tuple[TwoLayerNetwork, int, float, int]:
     """Return the copy of least held-out error over all looks, its index, that error and the steps taken by then."""
     together = SideBySide(start, pairs, steps)
-    X, y = _extended(held[0]), held[1]
+    X, y = _extended(held.X), held.y
     best, which, least, when = start, 0, math.inf, 0
     for taken, batch in enumerate(batches, start=1):
         together.step(*batch)
@@ -231,14 +210,13 @@ def _train(
     return best, which, least, when
 
 
-def _batches(
-    X: torch.Tensor, y: torch.Tensor, steps: int, generator: torch.Generator
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def _batches(sample: Sample, steps: int, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield batches from a stream of orders, one after the other, each of all points."""
-    extended, size = _extended(X), min(BATCH, len(y))
+    extended, y = _extended(sample.X), sample.y
+    size = min(BATCH, len(y))
     orders = math.ceil(steps * size / len(y))
     stream = [torch.randperm(len(y), generator=generator, device=generator.device) for _ in range(orders)]
-    for rows in torch.cat(stream).to(X.device).split(size)[:steps]:
+    for rows in torch.cat(stream).to(y.device).split(size)[:steps]:
         yield extended[rows], y[rows]
 
 

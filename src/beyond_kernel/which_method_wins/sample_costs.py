@@ -15,7 +15,7 @@ from beyond_kernel.foundations.targets.algebra import Polynomial, gradient, orde
 from beyond_kernel.foundations.targets.exact_rank import exact_rank
 from beyond_kernel.foundations.targets.target import Target
 
-_PLANNED = "planned"
+_SEARCH = "feature_learning/information_exponent"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Cost:
         holds: whether it does.
         reason: the numbers of this target that decide, and what happens otherwise.
         source: paper, and how far it was read.
-        chapter: chapter of this book that runs the method, or "planned".
+        chapter: chapter of this book that runs the method, as part and idea.
+        claim: id of the claim that measures the method's order, on the target of its chapter, as idea and name.
 
     Chapter: targets_and_inputs.
     """
@@ -41,6 +42,7 @@ class Cost:
     reason: str
     source: str
     chapter: str
+    claim: str
 
     @property
     def order(self) -> str:
@@ -88,7 +90,7 @@ def sample_costs(target: Target | str) -> list[Cost]:
 
 
 def cost_columns(costs: Sequence[Cost]) -> dict[str, list[str]]:
-    """Return rows as the columns of a table: method, cost, condition, reason, source, chapter.
+    """Return rows as the columns of a table: method, cost, condition, reason, source, chapter with claim.
 
     Args:
         costs: rows from ``sample_costs``.
@@ -104,8 +106,15 @@ def cost_columns(costs: Sequence[Cost]) -> dict[str, list[str]]:
         "condition": [cost.condition if cost.holds else f"not met: {cost.condition}" for cost in costs],
         "numbers of this target": [cost.reason for cost in costs],
         "source": [cost.source for cost in costs],
-        "chapter": [cost.chapter.split("/")[-1].replace("_", " ") for cost in costs],
+        "chapter: claim": [_place(cost) for cost in costs],
     }
+
+
+def _place(cost: Cost) -> str:
+    """Return chapter and claim in words; the claim may stand in a second chapter."""
+    chapter, (told_in, name) = cost.chapter.split("/")[-1], cost.claim.split("/")
+    before = "" if told_in == chapter else f"{chapter}; "
+    return f"{before}{told_in}: {name}".replace("_", " ")
 
 
 def predicted_orders(costs: Sequence[Cost], dims: Sequence[int]) -> xarray.DataArray:
@@ -148,6 +157,7 @@ def _kernel(target: Target, learner: str) -> Cost:
         f"degree p = {target.degree}; few directions do not help a rotation-invariant kernel fixed beforehand",
         "Ghorbani et al. 2021 (abstract)",
         "kernel_regime/degree_by_degree",
+        "degree_by_degree/slope_tends_to_degree",
     )
 
 
@@ -166,6 +176,7 @@ def _one_step(target: Target) -> Cost:
         f"rank of H = {seen} of {wanted}{apart}; {paid if holds else _unseen(rest, wanted)}",
         "Damian, Lee, Soltanolkotabi 2022, Theorem 1",
         "feature_learning/one_step",
+        "sample_complexity/one_step_slope",
     )
 
 
@@ -195,6 +206,7 @@ def _transfer(target: Target) -> Cost:
         f"frozen first layer, N ~ r^p with r = {target.rank}, p = {target.degree}; the source has paid d^2",
         "Damian, Lee, Soltanolkotabi 2022, Theorem 3",
         "transfer/frozen_representation",
+        "frozen_representation/transfer_grows_slower",
     )
 
 
@@ -208,6 +220,7 @@ def _online(target: Target) -> Cost:
         exponent,
         f"information exponent {k}{note}",
         "Ben Arous, Gheissari, Jagannath 2021 (abstract)",
+        f"slope_k{min(k, 3)}",  # of exponents from four on the chapter runs none
     )
 
 
@@ -219,6 +232,7 @@ def _smoothed(target: Target) -> Cost:
         max(k / 2, 1),
         f"information exponent {k}, on a smoothed loss",
         "Damian, Nichani, Ge, Lee 2023 (abstract)",
+        "smoothing_slope",
     )
 
 
@@ -229,6 +243,7 @@ def _reused(target: Target) -> Cost:
         1,
         "any polynomial link; each batch is seen more than once",
         "Lee, Oko, Suzuki, Wu 2024; Dandi et al. 2024 (abstracts)",
+        "reuse_steps_over_d",
     )
 
 
@@ -240,6 +255,7 @@ def _spectral(target: Target) -> Cost:
         max(k / 2, 1),
         f"generative exponent {k}, by transformed labels",
         "Damian, Pillaud-Vivien, Lee, Bruna 2024 (abstract)",
+        "generative_exponent_spectral",
     )
 
 
@@ -253,11 +269,12 @@ def _layers(target: Target) -> Cost:
         True,
         f"isotropic leap {iso}{note}; steps, each with a fresh sample",
         "Abbe, Boix-Adsera, Misiakiewicz 2023, Conjecture 2 and Appendix B.2",
-        _PLANNED,
+        "feature_learning/staircases",
+        "staircases/leap_costs",
     )
 
 
-def _single(target: Target, learner: str, exponent: float, reason: str, source: str) -> Cost:
+def _single(target: Target, learner: str, exponent: float, reason: str, source: str, claim: str) -> Cost:
     holds = target.rank == 1
     return Cost(
         learner,
@@ -266,5 +283,6 @@ def _single(target: Target, learner: str, exponent: float, reason: str, source: 
         holds,
         reason if holds else f"rank {target.rank}",
         source,
-        _PLANNED,
+        _SEARCH,
+        f"{_SEARCH.split('/')[-1]}/{claim}",
     )
