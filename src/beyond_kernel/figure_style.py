@@ -76,7 +76,7 @@ _THIN = (
 LEARNER_STYLE = {
     "one step": Style(_BLUE, "o", "-"),
     "one step, normalised": Style(_BLUE, _SIX_POINTS, ":", filled=False),
-    "inner-product kernel": Style(_PLUM, _SLANTED, _FINE, filled=False),
+    "inner-product kernel": Style(_PINK, _SLANTED, _FINE, filled=False),
     "first principal component": Style(_VERMILION, _HANGING, _FINE),
     "known direction": Style(_GREEN, "4", _FINE),
     "one step, metric kernel": Style(_BLUE, "d", "-.", filled=False),

@@ -124,6 +124,8 @@ def test_expected_gradients_of_a_majority():
     """
     majority = TwoLayerNetwork(torch.ones(1, 3), torch.ones(1), torch.zeros(1))
     assert expected_gradients(majority, 2) == pytest.approx((1 / 4, 1 / 4))
+    idle = TwoLayerNetwork(torch.tensor([[1.0, 1, 1, 0]]), torch.ones(1), torch.zeros(1))
+    assert expected_gradients(idle, 2) == pytest.approx((1 / 4, math.sqrt(1 / 32)))  # nothing in the fourth coordinate
     assert expected_gradients(majority, 1) == pytest.approx((1 / 2, 0))
 
 
