@@ -17,7 +17,7 @@ from beyond_kernel.foundations.exponents.links import AnyLink
 from beyond_kernel.foundations.targets.hermite import hermite_coefficients
 
 MEDIAN_START = 0.6745
-"""Median of |z|, z standard normal: a random unit vector starts at the overlap 0.67 / sqrt(d), in the median."""
+"""The median of a standard normal |z|; a random unit vector starts at the overlap 0.67 / sqrt(d), in the median."""
 _TIMED = 2048
 
 

@@ -48,7 +48,7 @@ Coefficients = Callable[[int, np.ndarray], np.ndarray]
 """From the row of a block and the labels y of that step, one a replica, to the c of the step."""
 
 Rule = Callable[[Block], Coefficients]
-"""What a step does with a sample: any function of z1, Q and y. Work that needs no y is done once a block."""
+"""What a step does with a sample, any function of z1, Q and y. Work that needs no y is done once a block."""
 
 
 def square_rule(activation: AnyLink | ScaledLink, rates: torch.Tensor) -> Rule:

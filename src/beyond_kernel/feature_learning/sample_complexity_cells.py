@@ -111,7 +111,7 @@ def head_sample_cell(
     """Take one step on n = ratio d^2 samples and fit its head on the same samples or on others.
 
     Returns:
-        Risks: ``same``, step and head on the same n; ``halves``, the step on one half of them and the head on the
+        The risks ``same``, step and head on the same n; ``halves``, the step on one half of them and the head on the
         other; ``fresh``, the head on n further samples, 2 n labels in all.
     """
     truth, n = parse_target(target, d, seed).normalised(), max(int(ratio * d**2), 2)

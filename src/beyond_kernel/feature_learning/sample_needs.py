@@ -21,7 +21,8 @@ class Search:
     Attributes:
         learner: a function of a problem and a generator, options set.
         dims: dimensions in which it is run.
-        start, order: the first size is start d^order.
+        start: the first size is start d^order.
+        order: the power of d in it.
         growth: factor between two sizes.
         n_max: largest size.
         most_seeds: number of seeds it is run with; None for all.

@@ -30,7 +30,7 @@ POINTS = 160
 """Numbers of steps at which a run is looked at, evenly spaced in their logarithm; two neighbours differ by a few per
 cent, and so do learning times."""
 MOST_STEPS = 1_000_000
-"""Steps after which a run is refused: about a minute for a few hundred chains."""
+"""Steps after which a run is refused; they take about a minute for a few hundred chains."""
 SETTLED = 1e-6
 """A chain under the square loss whose 1 - m^2 is below it has arrived."""
 

@@ -30,7 +30,7 @@ LADDER = {
     0.375: [32, 64, 128],
     0.5: [24, 48, 96],
 }
-"""Dimensions in which a power q of the inner step is tried: where the search takes at most some 30,000 steps."""
+"""Dimensions in which a power q of the inner step is tried, where the search takes at most some 30,000 steps."""
 
 
 def equation_cell(

@@ -119,7 +119,7 @@ def penalty_cell(
     """Take the step on half of the samples and fit the head of as many neurons on the other half.
 
     Returns:
-        Risks: ``chosen``, with the penalty of least left-out error; ``tiny``, with the least penalty of the grid alone;
+        The risks ``chosen``, with the penalty of least left-out error; ``tiny``, with the least of the grid alone;
         ``tiny_clipped`` and ``chosen_clipped``, the same held between the least and the largest label; ``reused``, of
         the learner that takes step and head on all samples; ``largest``, the largest prediction of ``tiny`` in size,
         in units of the largest label.
