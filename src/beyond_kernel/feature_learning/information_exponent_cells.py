@@ -17,6 +17,7 @@ from beyond_kernel.feature_learning.overlap_chain import (
     square_rule,
     start_overlaps,
 )
+from beyond_kernel.feature_learning.search_cells import search_summary
 from beyond_kernel.random_streams import generator_for
 
 LOSSES = {"correlation": (correlation_rule, correlation_pull), "square": (square_rule, square_pull)}
@@ -66,13 +67,7 @@ def hitting_cell(
         generator,
         noise=noise,
     )
-    steps = steps.view(len(sizes), groups, searches).cpu()
-    return {
-        "medians": _medians(steps),
-        "median": _medians(steps.flatten(1)),
-        "found": steps.isfinite().double().mean((1, 2)).numpy(),
-        "expected": np.array(expected),
-    }
+    return search_summary(steps, groups, searches) | {"expected": np.array(expected)}
 
 
 def law_cell(
@@ -119,9 +114,3 @@ def law_cell(
     test = ks_2samp(found["chain"], found["simulated"])
     deciles = {name: np.quantile(values, np.arange(0.1, 0.95, 0.1)) for name, values in found.items()}
     return {"p_value": float(test.pvalue), "distance": float(test.statistic)} | deciles
-
-
-def _medians(steps: torch.Tensor) -> np.ndarray:
-    """Return the upper median along the last dimension, NaN where it is infinite."""
-    middle = steps.sort(-1).values[..., steps.shape[-1] // 2]
-    return torch.where(middle.isinf(), torch.nan, middle).numpy()

@@ -105,7 +105,7 @@ def smoothing_cell(
     starts = start_overlaps(columns, generator).abs()
     limit = (real_number("patience", patience, above=0) * stages.predicted).ceil().long()
     steps = hitting_steps(link, two_stage_rule(link, columns, stages), starts, columns, limit, generator, level=LEVEL)
-    return _summary(steps, groups, searches) | {"expected": stages.predicted[:: groups * searches].numpy()}
+    return search_summary(steps, groups, searches) | {"expected": stages.predicted[:: groups * searches].numpy()}
 
 
 def reuse_cell(
@@ -137,7 +137,7 @@ def reuse_cell(
     columns, rates, moves = _two_steps(link, activation, dims, q, inner, groups, searches, device)
     expected = _expected(link, activation, columns, rates, moves, groups * searches)
     steps = _reuse_steps(link, activation, columns, rates, moves, expected, patience, seed)
-    return _summary(steps, groups, searches) | {"expected": expected.numpy()}
+    return search_summary(steps, groups, searches) | {"expected": expected.numpy()}
 
 
 def single_use_cell(
@@ -164,7 +164,7 @@ def single_use_cell(
     columns, rates, moves = _two_steps(link, activation, dims, q, inner, groups, searches, device)
     expected = _expected(link, activation, columns, rates, moves, groups * searches)
     steps = _reuse_steps(link, activation, columns, rates, 0 * moves, expected, patience, seed)
-    return {"found": _summary(steps, groups, searches)["found"]}
+    return {"found": search_summary(steps, groups, searches)["found"]}
 
 
 def spectral_cell(
@@ -241,8 +241,19 @@ def _columns(dims: Sequence[int], groups: int, searches: int, device: str) -> to
     return torch.tensor(sizes, device=device).repeat_interleave(replicas)
 
 
-def _summary(steps: torch.Tensor, groups: int, searches: int) -> dict[str, np.ndarray]:
-    """Return medians of the steps, those that did not arrive counted as the slowest, and the fraction that arrived."""
+def search_summary(steps: torch.Tensor, groups: int, searches: int) -> dict[str, np.ndarray]:
+    """Return medians of the steps, those that did not arrive counted as the slowest, and the fraction that arrived.
+
+    Args:
+        steps: of each search, inf where it did not arrive, shape (D * groups * searches,), one dimension after another.
+        groups: number of groups of searches in each dimension.
+        searches: number of searches in a group.
+
+    Returns:
+        The arrays ``medians`` (D, groups), ``median`` (D,), both NaN where half did not arrive, and ``found`` (D,).
+
+    Chapter: information_exponent.
+    """
     table = steps.view(-1, groups, searches).cpu()
     found = table.isfinite().double().mean((1, 2)).numpy()
     return {"medians": _medians(table), "median": _medians(table.flatten(1)), "found": found}
