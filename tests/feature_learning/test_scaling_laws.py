@@ -152,6 +152,20 @@ def test_a_law_that_was_put_in_is_found_again():
     assert math.isnan(fitted_law(at, losses, np.full_like(times, math.inf), beta).slope)
 
 
+def test_the_window_ends_where_the_task_at_a_quarter_of_them_is_learnt():
+    """Task P/4 is learnt at T_1 (P/4)^(power beta); a loss of slope -1 up to there and flat behind has slope -1."""
+    beta, power, n_tasks, first = 2.0, 1.5, 16, 10.0
+    end = first * 4.0 ** (power * beta)
+    at = np.unique(np.geomspace(5, 40 * end, 200).round())
+    total = np.maximum(1 / at, 1 / end)
+    times = first * np.arange(1, n_tasks + 1, dtype=float)[None] ** (power * beta)
+    law = fitted_law(at, (total - left_out(n_tasks, beta))[:, None], times, beta, power)
+    assert law.slope == pytest.approx(-1, abs=1e-9)
+    bent = np.where(at > 0.5 * end, 0.5 * end / at**2, 1 / at)  # steeper in the last part of the window alone
+    law = fitted_law(at, (bent - left_out(n_tasks, beta))[:, None], times, beta, power)
+    assert law.slope < -1.02
+
+
 def test_bad_input_is_a_sentence():
     with pytest.raises(BadParameter, match=r"beta = 0.5 is out of range: it must be a finite number above 0.5"):
         predicted_slope(0.5)
