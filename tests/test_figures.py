@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import xarray
 from matplotlib.colors import to_hex
+from scipy import stats
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.figure_style import (
@@ -127,8 +128,11 @@ def test_fitted_slope_and_its_interval():
     draws = np.random.default_rng(0)
     inside = 0
     for _ in range(400):
-        slope, half_width = fitted_slope(x, x**1.5 * np.exp(0.1 * draws.standard_normal(5)))
+        y = x**1.5 * np.exp(0.1 * draws.standard_normal(5))
+        slope, half_width = fitted_slope(x, y)
         inside += abs(slope - 1.5) < half_width
+    fit = stats.linregress(np.log(x), np.log(y))
+    assert (slope, half_width) == pytest.approx((fit.slope, stats.t.ppf(0.975, 3) * fit.stderr))
     assert 0.91 <= inside / 400 <= 0.99  # 95 % with a binomial standard deviation of 1.1 %
     assert np.isnan(fitted_slope([1, 2], [np.nan, 1])[0])
     assert fitted_slope([1, 2], [1, 4]) == (pytest.approx(2), float("inf"))

@@ -2,11 +2,14 @@
 
 import difflib
 import math
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:  # loaded by whoever has a tensor; a process without any, such as one that only sweeps, need not wait
+    import torch
 
 
 class BadParameter(ValueError):
@@ -74,7 +77,7 @@ def list_of(name: str, value: Any, check: Callable[[str, Any], Any], least_lengt
     return [check(f"{name}[{i}]", item) for i, item in enumerate(value)]
 
 
-def matrix(name: str, tensor: Any, columns: int | None = None) -> torch.Tensor:
+def matrix(name: str, tensor: Any, columns: int | None = None) -> "torch.Tensor":
     """Return ``tensor`` if it is a non-empty, finite, floating-point matrix with ``columns`` columns.
 
     Raises:
@@ -88,7 +91,7 @@ def matrix(name: str, tensor: Any, columns: int | None = None) -> torch.Tensor:
     return _finite(name, tensor)
 
 
-def vector(name: str, tensor: Any, length: int | None = None) -> torch.Tensor:
+def vector(name: str, tensor: Any, length: int | None = None) -> "torch.Tensor":
     """Return ``tensor`` if it is a non-empty, finite, floating-point vector with ``length`` entries.
 
     Raises:
@@ -116,21 +119,26 @@ def nearest(value: Any, options: Sequence[str]) -> str:
     return f" (did you mean {found[0]!r}?)" if found else ""
 
 
-def floating(name: str, tensor: Any) -> torch.Tensor:
+def floating(name: str, tensor: Any) -> "torch.Tensor":
     """Return ``tensor`` if it is a floating-point tensor, of any shape and with any entries.
 
     Raises:
         TypeError: otherwise, with what makes one.
     """
-    if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
+    if _is_tensor(tensor) and tensor.is_floating_point():
         return tensor
-    kind = tensor.dtype if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+    kind = tensor.dtype if _is_tensor(tensor) else type(tensor).__name__
     raise TypeError(f"{name} is of type {kind}: it must be a floating-point torch tensor{_remedy(name, tensor)}.")
+
+
+def _is_tensor(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 def _remedy(name: str, value: Any) -> str:
     """Return how to make a floating-point tensor of a value, or nothing where that cannot be known."""
-    if isinstance(value, torch.Tensor):
+    if _is_tensor(value):
         return "" if value.is_complex() else f", such as {name}.double()"
     if callable(value):
         return ", the values themselves and no function"
@@ -141,7 +149,7 @@ def _remedy(name: str, value: Any) -> str:
     return ""
 
 
-def _finite(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():  # the sum alone is five times faster
-        raise BadParameter(f"{name} holds {int((~torch.isfinite(tensor)).sum())} entries that are not finite.")
+def _finite(name: str, tensor: "torch.Tensor") -> "torch.Tensor":
+    if not tensor.sum().isfinite() and not tensor.isfinite().all():  # the sum alone is five times faster
+        raise BadParameter(f"{name} holds {int((~tensor.isfinite()).sum())} entries that are not finite.")
     return tensor

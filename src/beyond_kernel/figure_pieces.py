@@ -9,7 +9,7 @@ import numpy as np
 import xarray
 from matplotlib.axes import Axes
 from matplotlib.ticker import AutoLocator, Locator, LogLocator, NullFormatter
-from scipy import stats
+from scipy.special import stdtrit
 
 from beyond_kernel.checks import BadParameter, one_of
 from beyond_kernel.figure_style import CYCLE, LEVEL_DASHES, STYLE, THEORY_DASHES, Style, by_position, styles_of
@@ -96,10 +96,12 @@ def fitted_slope(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     kept = np.isfinite(x) & np.isfinite(y)
     if kept.sum() < 2 or np.ptp(x[kept]) == 0:
         return float("nan"), float("inf")
-    fit = stats.linregress(np.log(x[kept]), np.log(y[kept]))
-    if kept.sum() == 2:
-        return float(fit.slope), float("inf")
-    return float(fit.slope), float(stats.t.ppf(0.975, kept.sum() - 2) * fit.stderr)
+    x, y = (np.log(values[kept]) - np.log(values[kept]).mean() for values in (x, y))
+    slope, freedom = (x @ y) / (x @ x), int(kept.sum()) - 2
+    if freedom == 0:
+        return float(slope), float("inf")
+    error = np.sqrt(np.square(y - slope * x).sum() / freedom / (x @ x))
+    return float(slope), float(stdtrit(freedom, 0.975) * error)
 
 
 FEWEST_FOR_QUARTILES = 5

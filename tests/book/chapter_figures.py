@@ -53,8 +53,9 @@ def figure_referenced(chapter: Chapter) -> Iterator[Fault]:
 
 def solution_figure(chapter: Chapter) -> Iterator[Fault]:
     """A figure in a folded solution has an alternative text and no caption."""
+    verbs = _verbs(chapter)
     for cell in chapter.code:
-        if cell.solution and _is_figure(chapter, cell):
+        if cell.solution and _is_figure(cell, verbs):
             if "figure" in cell.mystnb:
                 yield cell.number, "a figure in a solution takes no caption or name: take mystnb.figure out"
             if len(_alt(cell)) < SHORTEST_ALT:
@@ -62,12 +63,13 @@ def solution_figure(chapter: Chapter) -> Iterator[Fault]:
 
 
 def _figures(chapter: Chapter) -> list[Cell]:
-    return [cell for cell in chapter.code if not cell.solution and _is_figure(chapter, cell)]
+    verbs = _verbs(chapter)
+    return [cell for cell in chapter.code if not cell.solution and _is_figure(cell, verbs)]
 
 
-def _is_figure(chapter: Chapter, cell: Cell) -> bool:
+def _is_figure(cell: Cell, verbs: set[str]) -> bool:
     """Whether the cell says that it shows a figure, or ends in a call of a verb of beyond_kernel.figures."""
-    return not {"figure", "image"}.isdisjoint(cell.mystnb) or _ends_in(cell) in _verbs(chapter)
+    return not {"figure", "image"}.isdisjoint(cell.mystnb) or _ends_in(cell) in verbs
 
 
 def _verbs(chapter: Chapter) -> set[str]:

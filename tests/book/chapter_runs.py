@@ -9,13 +9,16 @@ from pathlib import Path
 
 # What the surrounding pytest, a debugger or a shell may have set and a chapter must not inherit.
 NOT_INHERITED = ("PYTEST_", "COV_", "MPLBACKEND", "PYTHONWARNINGS")
+LIGHT = Path(__file__).with_name("light")
+"""What spares a process that reads notebooks a second of loading; for the front of its PYTHONPATH."""
 
 
 def plain_environment() -> dict[str, str]:
     """Return the environment of a chapter: one thread, no worker processes, no progress bars, nothing of a test's."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(NOT_INHERITED)}
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    return environment | one_thread | {"TQDM_DISABLE": "1", "BEYOND_KERNEL_WORKERS": "0"}
+    path = {"PYTHONPATH": os.pathsep.join(filter(None, [str(LIGHT), os.environ.get("PYTHONPATH")]))}
+    return environment | path | one_thread | {"TQDM_DISABLE": "1", "BEYOND_KERNEL_WORKERS": "0"}
 
 
 def run_with_limit(command: Sequence[str], folder: Path, limit: float) -> tuple[int, str]:

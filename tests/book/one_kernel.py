@@ -13,6 +13,8 @@ from typing import Any
 from chapter_runs import plain_environment
 
 TIME_LIMIT = 120  # seconds a cell may take: a guard against a run without end
+EMPTY = "import gc\ngc.freeze()\n%reset -f\n%reset -f in out"
+"""What empties the kernel. ``%reset`` looks for garbage several times: first, what is loaded is told not to be any."""
 
 
 class OneKernel:
@@ -37,21 +39,23 @@ class OneKernel:
 
 def serve() -> None:
     """Answer runs until there are no more."""
-    import nbclient
-    import nbformat
     import papermill
+    from jupyter_client import BlockingKernelClient
     from jupyter_client.manager import start_new_async_kernel
     from jupyter_core.utils import run_sync
     from nbclient.exceptions import CellTimeoutError
     from papermill.exceptions import PapermillExecutionError
 
-    def started() -> object:
-        manager, client = run_sync(start_new_async_kernel)()
-        client.stop_channels()  # each run has a client of its own
-        return manager
+    def started() -> tuple:
+        """Return the manager of a new kernel, from which each run takes a client, and the client that empties it."""
+        manager, first = run_sync(start_new_async_kernel)()
+        first.stop_channels()
+        client = BlockingKernelClient()
+        client.load_connection_info(manager.get_connection_info())
+        client.start_channels()
+        return manager, client
 
-    manager = started()
-    forget = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%reset -f\n%reset -f in out")])
+    manager, client = started()
     for line in sys.stdin:
         source, copy, values, limit = json.loads(line)
         status, written = 0, ""
@@ -61,10 +65,13 @@ def serve() -> None:
             status, written = 1, str(error)
         except CellTimeoutError as error:
             status, written = 124, str(error)
+            client.stop_channels()
             run_sync(manager.shutdown_kernel)(now=True)
-            manager = started()
+            manager, client = started()
         print(json.dumps([status, written]), flush=True)
-        nbclient.NotebookClient(forget, km=manager, timeout=TIME_LIMIT).execute()
+        emptied = client.execute(EMPTY, reply=True, timeout=TIME_LIMIT)
+        assert emptied["content"]["status"] == "ok"
+    client.stop_channels()
     run_sync(manager.shutdown_kernel)(now=True)
 
 

@@ -10,11 +10,13 @@ import plan
 import psutil
 import pytest
 import runs
+from chapter_runs import LIGHT
 from tiny_book import Repository
 
 
 @pytest.fixture
-def book(tmp_path):
+def book(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(LIGHT))
     yield Repository(tmp_path)
     for process in psutil.Process().children(recursive=True):  # only a test that failed leaves one
         process.kill()

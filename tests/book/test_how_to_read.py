@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from chapter_cells import ROOT
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.foundations.targets.tokens import TargetError
 
@@ -29,8 +31,15 @@ def run(script: str, folder) -> str:
     return ran.stdout
 
 
-def test_the_package_in_a_script(tmp_path):
-    facts, risk = run(SCRIPTS[0], tmp_path).strip().splitlines()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return a folder in which the first script was run, and what it printed."""
+    folder = tmp_path_factory.mktemp("script")
+    return folder, run(SCRIPTS[0], folder)
+
+
+def test_the_package_in_a_script(made):
+    facts, risk = made[1].strip().splitlines()
     assert facts == "2 3 3"
     assert 0.002 < float(re.search(r"[\d.]+", risk)[0]) < 0.03  # the page says about 0.01
 
@@ -58,12 +67,11 @@ def test_what_the_page_names_exists(name):
     assert name in PAGE and re.search(rf"^(def|class) {name}\b", sources, re.MULTILINE)
 
 
-def test_saved_neurons_come_back_as_the_page_says(tmp_path):
-    """The page's own line reads what its script has written."""
-    run(SCRIPTS[0], tmp_path)
+def test_saved_neurons_come_back_as_the_page_says(made, monkeypatch):
+    """The page's own line reads what its script has written, in another process."""
     line = re.search(r"`(TwoLayerNetwork\.from_state_dict\(.*?\))`", PAGE)[1]
-    header = "import torch\nfrom beyond_kernel.foundations.learning.networks import TwoLayerNetwork\n"
-    assert run(header + f"print(*{line}.W.shape)", tmp_path).split() == ["400", "20"]
+    monkeypatch.chdir(made[0])
+    assert eval(line, {"torch": torch, "TwoLayerNetwork": TwoLayerNetwork}).W.shape == (400, 20)
 
 
 @pytest.mark.parametrize("text", ["He2(z1", "He2(z1*z2)", "relu(z1)", "z9", "2 z1", "z1/z2", "sqrt(z1)", "z1 - z1"])

@@ -13,6 +13,7 @@ import test_unwritten
 import yaml
 from chapter_cells import ROOT, read_notebook
 from chapter_rules import check_chapter
+from chapter_runs import LIGHT
 from new_chapter import Name, Refused
 
 LEFT_OUT = (".git", ".venv*", "_build", "build", "__pycache__", "*.egg-info", ".*_cache", ".ipynb_checkpoints")
@@ -54,7 +55,8 @@ def files(folder):
 def run(folder, *command):
     """Run Python in the copy, with the copy's own package, as `make` does; return status and what was written."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
-    kept |= {"PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    path = os.pathsep.join([str(LIGHT), str(folder / "src")])
+    kept |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True, env=kept)
     return done.returncode, done.stdout + done.stderr
 

@@ -3,12 +3,14 @@
 import ast
 import sys
 
+import nbformat
 import pytest
 from chapter_cells import Chapter, chapter_names, chapter_path, full_profile, read_notebook
 from chapter_runs import run_with_limit
 from good_chapter import GOOD_CHAPTER
 from one_kernel import TIME_LIMIT, OneKernel
 
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 LONGEST_SENTENCE = 400
 BAD_VALUES = {
     "n_seeds": [{"n_seeds": "0"}],
@@ -88,6 +90,13 @@ def test_a_run_without_end_is_stopped_and_the_next_one_goes_on(tmp_path, kernel)
     assert kernel.run(tmp_path / "endless.ipynb", tmp_path / "out.ipynb", {"n_seeds": 2}, limit=1)[0] == 124
     status, written, _ = executed(GOOD_CHAPTER, {"n_seeds": "0"}, tmp_path, kernel)
     assert status == 1 and "n_seeds" in written
+
+
+def test_a_run_finds_nothing_of_the_one_before(tmp_path, kernel):
+    for source, status in (("left = 7\nleft", 0), ("left", 1), ("Out[1]", 1)):
+        cells = [nbformat.v4.new_code_cell(source)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=KERNEL), tmp_path / "cells.ipynb")
+        assert kernel.run(tmp_path / "cells.ipynb", tmp_path / "out.ipynb", {})[0] == status, source
 
 
 def executed(source, given, folder, kernel):

@@ -14,7 +14,6 @@ from beyond_kernel.checks import BadParameter, one_of, real_number, whole_number
 from beyond_kernel.sweeps.datasets import Gap, SweepFailed, assemble, versions
 from beyond_kernel.sweeps.fingerprints import Fingerprint, fingerprint, name_of
 from beyond_kernel.sweeps.grids import Grid, make_grid, text_of
-from beyond_kernel.sweeps.inline import run_inline
 from beyond_kernel.sweeps.local import Cell, run_local
 from beyond_kernel.sweeps.progress import Progress
 from beyond_kernel.sweeps.results import DONE, Outcome, unpack
@@ -182,6 +181,8 @@ class _Run:
         self, cells: Iterator[Cell], workers: int, client: Any, progress: Progress
     ) -> Iterator[tuple[int, str, Outcome | None]]:
         if client is None and workers == 0:
+            from beyond_kernel.sweeps.inline import run_inline  # with torch, which the owner of workers need not load
+
             return run_inline(self.function, self.mark, cells, self.may_be_nan)
         payload = pickled(self.function)
         if client is not None:

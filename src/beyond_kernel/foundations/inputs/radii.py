@@ -1,7 +1,7 @@
 """Radii of a sample of a radial law, and how far a sample is from a law: Kolmogorov's distance, Hill's exponent."""
 
 import torch
-from scipy.stats import kstwobign
+from scipy.special import kolmogi
 
 from beyond_kernel.checks import BadParameter, real_number, vector, whole_number
 from beyond_kernel.foundations.inputs.radial_inputs import RADIAL_LAWS, radius_above
@@ -58,7 +58,7 @@ def ks_limit(count: int, chance: float = 0.001) -> float:
     whole_number("count", count)
     if real_number("chance", chance, above=0) >= 1:
         raise BadParameter(f"chance = {chance!r} is out of range: it must be below 1.")
-    return float(kstwobign.isf(chance / count))
+    return float(kolmogi(chance / count))
 
 
 def hill_exponent(radii: torch.Tensor, count: int) -> float:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray
-from scipy import stats
+from scipy.special import stdtrit
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.learning.learners import Learner, label_of
@@ -87,7 +87,7 @@ def mean_interval(values: xarray.DataArray) -> Interval:
     kept = np.asarray(values.dropna("seed"), dtype=float)
     if len(kept) < 2:
         return Interval(float(kept.mean()) if len(kept) else float("nan"), float("nan"), float("nan"))
-    half = stats.sem(kept) * stats.t.ppf(0.975, len(kept) - 1)
+    half = kept.std(ddof=1) / np.sqrt(len(kept)) * stdtrit(len(kept) - 1, 0.975)
     return Interval(float(kept.mean()), float(kept.mean() - half), float(kept.mean() + half))
 
 
