@@ -67,6 +67,7 @@ _THREE_DOTS, _FINE = (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))
 _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS = (3, 1, 0), (4, 1, 0), (8, 1, 0)
 _CROSS = (4, 1, 45)
 _SIX_POINTS, _HANGING, _SLANTED = (6, 1, 0), (3, 0, 180), (3, 0, 90)
+_LEANING, _SEVEN_POINTS = (3, 0, 30), (7, 1, 0)
 _FIVE_RAYS, _SIX_RAYS = (5, 2, 0), (6, 2, 0)
 _THIN = (
     "*", "+", "x", "1", "2", "3", "4",
@@ -89,6 +90,8 @@ LEARNER_STYLE = {
     "transferred metric": Style(_VERMILION, _FIVE_RAYS, "-."),
     "Gaussian kernel": Style(_PLUM, "s", "-", filled=False),
     "degree-two kernel": Style(_PLUM, "2", "-."),
+    "polynomial kernel": Style(_PLUM, _LEANING, _FINE),
+    "quadratic ridge": Style(_BLUE, _SEVEN_POINTS, _THREE_DOTS, filled=False),
     "Laplace kernel": Style(_PINK, "D", "-", filled=False),
     "recursive features": Style(_VIOLET, "X", "-"),
     "trained network": Style(_INDIGO, "*", "-"),

@@ -10,6 +10,7 @@ from beyond_kernel.feature_learning.label_spectrum import (
     TRANSFORMATIONS,
     label_spectrum,
     label_weights,
+    mean_direction,
     spectral_direction,
 )
 from beyond_kernel.feature_learning.scaled_link import scaled_link
@@ -55,6 +56,23 @@ def test_the_leading_eigenvalue_is_the_correlation_with_the_second_polynomial(na
     exact = quad(weight, -10, 10, limit=400)[0] / np.sqrt(2 * np.pi)
     X = sample(200_000, 3)
     assert float(label_spectrum(X, label_weights("he3", f(X[:, 0]), name))[0][0]) == pytest.approx(exact, abs=0.02)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_the_mean_by_hand(dtype):
+    X, t = torch.tensor([[1.0, 0], [0, 2], [3, 1]], dtype=dtype), torch.tensor([1.0, -1, 1], dtype=dtype)
+    torch.testing.assert_close(mean_direction(X, t), torch.tensor([4.0, -1], dtype=dtype) / 17**0.5)
+
+
+def test_the_overlap_of_the_mean_of_signs_is_the_closed_form():
+    """For h3, E[sign(y) z] = 4 phi(sqrt 3) - 2 phi(0) by hand; the vector in d dimensions has the overlap derived."""
+    g = (4 * np.exp(-1.5) - 2) / np.sqrt(2 * np.pi)
+    n, d = 4000, 400
+    seen = []
+    for seed in range(5):
+        X = sample(n, d, seed)
+        seen.append(float(mean_direction(X, scaled_link("he3")(X[:, 0]).sign())[0]))
+    assert np.mean(seen) == pytest.approx(g / np.sqrt(g * g + d / n), abs=0.02)  # one has a deviation of about 0.02
 
 
 def test_neither_a_constant_nor_a_rotation_changes_the_direction():

@@ -20,11 +20,13 @@ def start(width: int = 6, d: int = 5, dtype: torch.dtype = torch.float64):
 
 
 def batches(law: str, size: int, dtype: torch.dtype = torch.float64):
-    """Yield the batches that the training sees, in its order."""
-    generator = generator_for(0, "samples")
+    """Yield the batches that the training sees, in its order; Gaussian ones are drawn in single precision."""
+    generator, n = generator_for(0, "samples"), BLOCK_STEPS * size
     for _ in itertools.count():
-        for X in sample_inputs(law, BLOCK_STEPS * size, TASK.dim, generator, dtype).split(size):
-            yield X, TASK(X)
+        normal = law == "gaussian"
+        X = torch.randn(n, 5, generator=generator).to(dtype) if normal else sample_inputs(law, n, 5, generator, dtype)
+        for part in X.split(size):
+            yield part, TASK(part)
 
 
 @pytest.mark.parametrize("law", ["hypercube", "gaussian"])
@@ -51,10 +53,11 @@ def test_the_rates_of_descend_that_the_docstring_names_give_the_same_across_bloc
         torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-9, atol=1e-10)
 
 
-def test_single_precision_follows_double():
+@pytest.mark.parametrize("law", ["hypercube", "gaussian"])
+def test_single_precision_follows_double(law):
     results = []
     for dtype in (torch.float64, torch.float32):
-        found = network_sgd(start(dtype=dtype), TASK, 0.2, 4, 20, generator_for(0, "samples"))
+        found = network_sgd(start(dtype=dtype), TASK, 0.2, 4, 20, generator_for(0, "samples"), law=law)
         assert found.W.dtype == dtype
         results.append(found.W.double())
     torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
@@ -88,6 +91,18 @@ def test_what_looks_on_is_called_in_time_and_can_end_the_training():
     assert all(torch.equal(network.state_dict()[name], before[name]) for name in "Wab")
     as_long = network_sgd(network, TASK, 0.2, 4, 6, generator_for(0, "samples"), every=100)
     assert torch.equal(as_long.W, found.W)
+
+
+def test_calls_grow_rarer_with_a_share_of_the_steps_taken():
+    """Every second step until the share of those taken, a quarter, is more: 8, then 10, 12.5 -> 14, 17.5 -> 18, ..."""
+    seen = []
+    network_sgd(
+        start(), TASK, 0.2, 4, 31, generator_for(0, "samples"), every=2, share=0.25,
+        observe=lambda taken, now: seen.append(taken) or False,
+    )  # fmt: skip
+    assert seen == [2, 4, 6, 8, 10, 14, 18, 24, 30]
+    with pytest.raises(BadParameter, match="share = -1"):
+        network_sgd(start(), TASK, 0.2, 4, 5, generator_for(0), share=-1.0)
 
 
 def test_bad_input_is_a_sentence():

@@ -99,6 +99,19 @@ def test_small_steps_on_samples_follow_the_mean():
     torch.testing.assert_close(sampled.losses, expected.losses, rtol=0.15, atol=0.01)
 
 
+def test_training_takes_the_steps_that_are_shown():
+    """A step in its short form is the push of the formula on the same batch, the last one of those drawn at once."""
+    U, W = frame(), small_start(4, D, 0.5, generator_for(5, "W"))
+    drawn = torch.randn(2**16 // (7 * D), 7, D, generator=generator_for(5, "X"), dtype=F64)
+    after = W
+    for X in drawn[-3:].flip(0):
+        after = after + 0.1 * sampled_push(after, X, target(X, U))
+    found = train_sampled(W, U, A_P, 0.1, 7, [3], generator_for(5, "X"))
+    torch.testing.assert_close(found.shares[0], (after @ U).square().sum(0) / A_P)
+    mean = W + 0.1 * expected_push(W, U, A_P)
+    torch.testing.assert_close(train_expected(W, U, A_P, 0.1, [1]).shares[0], (mean @ U).square().sum(0) / A_P)
+
+
 def test_a_turn_of_the_axes_changes_nothing():
     turn = torch.linalg.qr(torch.randn(D, D, generator=generator_for(6, "turn"), dtype=F64))[0]
     U, W = frame(), small_start(4, D, 0.3, generator_for(6, "W"))
@@ -133,7 +146,8 @@ def test_many_passes_find_a_target_of_few_directions_and_follow_the_input():
     assert float((predictor(problem.test.X) - problem.test.truth).square().mean()) < 0.02
     few = fit_many_passes(problem, generator_for(0, "many"), steps=1, size=0.5)
     W = small_start(10, 10, 0.5, after_the_split(problem, generator_for(0, "many")))
-    torch.testing.assert_close(few(problem.test.X), network(W, problem.test.X))
+    # the start in single precision, in which all passes are made
+    torch.testing.assert_close(few(problem.test.X), network(W.float().double(), problem.test.X))
     single = draw_problem(truth, 50, 0.0, 1, n_test=20, dtype=torch.float32)
     assert fit_many_passes(single, generator_for(0, "many"), steps=40)(single.test.X).dtype == torch.float32
 

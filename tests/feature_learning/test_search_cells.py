@@ -6,6 +6,7 @@ import pytest
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.search_cells import (
     equation_cell,
+    mean_cell,
     reuse_cell,
     single_use_cell,
     smoothing_cell,
@@ -24,8 +25,8 @@ def test_the_chain_is_compared_with_its_closed_form():
 
 
 def test_smoothing_arrives_near_the_predicted_steps():
-    found = smoothing_cell("he3", [32, 64], 2, 12, seed=0)
-    assert found["found"].min() > 0.7
+    found = smoothing_cell("he3", [32, 64], 4, 24, seed=0)
+    assert found["found"].min() > 0.62  # 0.78 and 0.82 of many arrive in four times the predicted steps
     ratio = found["median"] / found["expected"]
     assert ((ratio > 0.4) & (ratio < 2.5)).all()  # 20 seeds lay between .6 and 1.7
 
@@ -51,6 +52,14 @@ def test_dimensions_that_do_not_arrive_are_not_given_a_median():
 def test_the_transformed_label_shows_the_direction():
     seen = [spectral_cell("he3", 60, 12.0, name, seed=0)["overlap"] for name in ("bell", "clipped square")]
     assert min(seen) > 0.7
+
+
+def test_the_mean_of_signs_shows_a_direction_of_generative_exponent_one_alone():
+    """For an even link the mean of sign(y) x is of size 1 / sqrt(n) in every direction."""
+    seen = [mean_cell("he3", 100, 8.0, seed=seed)["overlap"] for seed in range(5)]
+    blind = [mean_cell("he2", 100, 8.0, seed=seed)["overlap"] for seed in range(5)]
+    assert min(seen) > 0.65 and np.median(blind) < 0.25  # a random direction has 0.08
+    assert mean_cell("he3", 20, 5.0, seed=3) == mean_cell("he3", 20, 5.0, seed=3) != mean_cell("he3", 20, 5.0, seed=4)
 
 
 def test_the_samples_do_not_depend_on_the_transformation_but_on_the_seed():

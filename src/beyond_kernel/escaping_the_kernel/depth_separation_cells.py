@@ -135,26 +135,34 @@ def ball_cell(
         afterwards; ``mistakes``: share of test points on the wrong side of 1/2.
     """
     fit = _learner(learner, law, width, constant, layer_steps)
-    single = one_of("precision", precision, ("float64", "float32")) == "float32" or learner in SINGLE
-    dtype = torch.float32 if single else torch.float64
+    dtype = torch.float32 if learner in SINGLE else _dtype(precision)
     problem = ball_problem(law, radius, d, n, n_test=n_test, dtype=dtype, device=device, seed=seed)
     prediction = fit(problem, generator_for(seed, "neurons", d))(problem.test.X)
     return _measured(prediction, problem.test.y)
 
 
 def turned_up_cell(
-    learner: str, law: str, radius: float, d: int, n: int, width: int, *, device: str = "cpu", seed: int
+    learner: str,
+    law: str,
+    radius: float,
+    d: int,
+    n: int,
+    width: int,
+    *,
+    precision: str = "float64",
+    device: str = "cpu",
+    seed: int,
 ) -> dict[str, float]:
     """Turn the prediction of a finished learner up and cut it, on the problem and the neurons of ``ball_cell``.
 
     Args:
-        learner, law, radius, d, n, width, device, seed: as in ``ball_cell``.
+        learner, law, radius, d, n, width, precision, device, seed: as in ``ball_cell``.
 
     Returns:
         ``error``: mean squared error; ``gain``: the chosen factor.
     """
     fit = _learner(learner, law, width, True, 800)
-    problem = ball_problem(law, radius, d, n, n_test=4000, dtype=torch.float64, device=device, seed=seed)
+    problem = ball_problem(law, radius, d, n, n_test=4000, dtype=_dtype(precision), device=device, seed=seed)
     found = fit_turned_up(problem, generator_for(seed, "neurons", d), fit)
     return {"error": _measured(found(problem.test.X), problem.test.y)["error"], "gain": found.gain}
 
@@ -246,6 +254,10 @@ def score_cell(
         score = _summed(features, score_weights(features.b, balance), problem.test.X)
         found.append(float(((score > 0) != (problem.test.y > 0.5)).to(score).mean()))
     return {"mistakes": np.array(found)}
+
+
+def _dtype(precision: str) -> torch.dtype:
+    return getattr(torch, one_of("precision", precision, ("float64", "float32")))
 
 
 def _learner(label: str, law: str, width: int, constant: bool, steps: int) -> Learner:

@@ -1,8 +1,9 @@
-"""Spectral estimates of a hidden direction: the leading eigenvector of a second moment that labels weigh.
+"""Estimates of a hidden direction: the mean of weighted inputs, and the leading eigenvector of a second moment.
 
 For y = f(<u, x>) and weights T(y) the matrix (1/n) sum_i T(y_i) (x_i x_i' - I) has the mean
 sqrt(2) E[T(y) h_2(z)] u u', where z = <u, x>. It shows u from about
-d samples on if T(y) is correlated with h_2(z), even if y itself is not.
+d samples on if T(y) is correlated with h_2(z), even if y itself is not. The mean (1/n) sum_i T(y_i) x_i, of expectation
+E[T(y) z] u, shows it where T(y) is correlated with z.
 """
 
 from collections.abc import Callable
@@ -66,6 +67,29 @@ def spectral_direction(X: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     Source: Damian, Pillaud-Vivien, Lee and Bruna (2024). Chapter: information_exponent.
     """
     return label_spectrum(X, weights)[1][:, 0]
+
+
+def mean_direction(X: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return the direction of the mean of t x, a vector of length 1, or zero where the mean is zero.
+
+    For standard Gaussian inputs and n and d large, with g = E[T(y) z] and weights of mean square one, its overlap with
+    u is g / sqrt(g^2 + d / n).
+
+    Args:
+        X: standard Gaussian inputs, shape (n, d).
+        weights: T(y_i), shape (n,).
+
+    Returns:
+        Vector of shape (d,), dtype and device of X.
+
+    Raises:
+        BadParameter: if a shape is wrong or an entry is not finite.
+        TypeError: if an argument is no floating-point tensor.
+
+    Source: the estimate of a single-index direction by a mean, as old as it is plain. Chapter: information_exponent.
+    """
+    t = vector("weights", weights, len(matrix("X", X))).to(X)
+    return torch.nn.functional.normalize(t @ X, dim=0)
 
 
 def label_weights(link: AnyLink | ScaledLink, y: torch.Tensor, transformation: str) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Online SGD of a two-layer ReLU network in all its weights, in the mean-field scaling."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -67,6 +68,7 @@ def network_sgd(
     *,
     law: str = "hypercube",
     every: int = 10,
+    share: float = 0.0,
     observe: Observer | None = None,
 ) -> TwoLayerNetwork:
     """Train all weights of a network by online SGD on half the square loss: no sample is seen twice.
@@ -77,17 +79,18 @@ def network_sgd(
 
     all from the values before the step; gate_j is 1 where the neuron is active. In the weights of ``network`` this is
     ``descend`` with the rates m rate / 2 for W and b and rate / (2 m) for a. The loop runs in numpy on the CPU, where
-    matrices of this size are fastest, in the dtype of the network; the result lies where the network lay.
+    matrices of this size are fastest, in the dtype of the network; the result lies where the network lay. Gaussian
+    samples are drawn in single precision, five times faster than in double, and both precisions see the same ones.
 
     Args:
         network: the start, which is left as it is.
         task: f*, whose labels are without noise.
         rate: step size, above 0.
-        batch: B, samples a step.
-        steps: number of steps at most.
+        batch, steps: B, samples a step; number of steps at most.
         generator: source of the samples, on the CPU.
         law: of the inputs, a key of ``INPUT_LAWS``.
         every: steps between two calls of ``observe``.
+        share: calls come no closer than this share of the steps taken, at the next multiple of ``every``.
         observe: called with the number of steps taken and the network; training ends once it returns True.
 
     Raises:
@@ -96,42 +99,52 @@ def network_sgd(
     Source: as in Figure 1 of Abbe, Boix-Adsera and Misiakiewicz 2023, but with batches and a ReLU. Chapter: staircases.
     """
     real_number("rate", rate, above=0)
+    real_number("share", share, least=0)
     one_of("law", law, list(INPUT_LAWS))
     for name, value in (("batch", batch), ("steps", steps), ("every", every)):
         whole_number(name, value)
     W, a, b = (tensor.detach().cpu().numpy().copy() for tensor in (network.W, network.a, network.b))
     weights = W, a * len(a), b
-    samples = _samples(task, batch, generator, law, network.W.dtype)
-    for taken, (X, y) in enumerate(itertools.islice(samples, steps), start=1):
-        _step(*weights, X, y, rate)
-        if taken % every == 0 or taken == steps:
+    samples, due = _samples(task, batch, generator, law, network.W.dtype), every
+    with np.errstate(over="ignore", invalid="ignore"):  # weights that have diverged are found below
+        for taken, (X, y) in enumerate(itertools.islice(samples, steps), start=1):
+            _step(*weights, X, y, rate)
+            if taken < min(due, steps):
+                continue
             if not all(np.isfinite(array).all() for array in weights):
                 raise BadParameter(f"rate = {rate:g} makes training diverge within {taken} steps: take a smaller one.")
-            if taken % every == 0 and observe is not None and observe(taken, _packed(weights, network.W)):
-                break
+            if taken == due:
+                due = every * math.ceil(max(taken + every, (1 + share) * taken) / every)
+                if observe is not None and observe(taken, _packed(weights, network.W)):
+                    break
     return _packed(weights, network.W)
 
 
 def _step(W: np.ndarray, heads: np.ndarray, b: np.ndarray, X: np.ndarray, y: np.ndarray, rate: float) -> None:
-    """Take one step in place; weights that have diverged are found by the caller."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        inner = X @ W.T + b
-        features = np.maximum(inner, 0)
-        pull = (y - features @ heads / len(heads)) * (rate / len(y))
-        gates = (inner > 0) * (pull[:, None] * heads)
-        heads += pull @ features
-        W += gates.T @ X
-        b += gates.sum(0)
+    """Take one step in place."""
+    inner = X @ W.T + b
+    features = np.maximum(inner, 0)
+    pull = (y - features @ heads / len(heads)) * (rate / len(y))
+    gates = (inner > 0) * (pull[:, None] * heads)
+    heads += pull @ features
+    W += gates.T @ X
+    b += gates.sum(0)
 
 
 def _samples(task: Task, batch: int, generator: torch.Generator, law: str, dtype: torch.dtype) -> Iterator[Block]:
     """Return fresh batches without end, drawn a block of them at a time."""
     while True:
-        X = sample_inputs(law, BLOCK_STEPS * batch, task.dim, generator, dtype)
+        X = _inputs(law, BLOCK_STEPS * batch, task.dim, generator, dtype)
         y = task(X).numpy()
         X = X.numpy()
         for start in range(0, len(X), batch):
             yield X[start : start + batch], y[start : start + batch]
+
+
+def _inputs(law: str, n: int, d: int, generator: torch.Generator, dtype: torch.dtype) -> torch.Tensor:
+    if law == "gaussian":
+        return torch.randn(n, d, generator=generator, dtype=torch.float32, device=generator.device).to(dtype)
+    return sample_inputs(law, n, d, generator, dtype)
 
 
 def _packed(weights: tuple[np.ndarray, np.ndarray, np.ndarray], like: torch.Tensor) -> TwoLayerNetwork:

@@ -43,6 +43,9 @@ SCHEDULES: dict[str, dict] = {
     "five steps, a fifth of the samples each": {"steps": 5, "fresh": True},
 }
 """How many giant steps are taken, and on which samples, by the name that tables give it."""
+PRECISION = torch.float32
+"""Where only directions of neurons are measured: overlaps and cosines are far above rounding. Heads keep float64: of a
+step that is far too small the features are nearly linear, and single precision may not find their eigenvectors."""
 
 
 def gradient_cell(
@@ -56,8 +59,8 @@ def gradient_cell(
         of exact minus leading term, relative to the leading term.
     """
     truth = _target(target, d, seed)
-    sample = draw_sample(truth, _size(ratio, d), noise, generator_for(seed, "gradient", d), device=device)
-    W = symmetric_init(width, d, generator_for(seed, "gradient weights", d), device=device).W[: width // 2]
+    sample = draw_sample(truth, _size(ratio, d), noise, generator_for(seed, "gradient", d), None, PRECISION, device)
+    W = symmetric_init(width, d, generator_for(seed, "gradient weights", d), PRECISION, device).W[: width // 2]
     W = W / W.norm(dim=1, keepdim=True)
     leading = W @ truth.expected_hessian().to(W) / math.sqrt(2 * math.pi)
     linear = moment_linear_part(sample.X, sample.y)
@@ -90,7 +93,7 @@ def overlap_cell(
         ``leading``: share of the hidden subspace that the top r right singular vectors of W span.
     """
     truth, n = _target(target, d, seed), _size(ratio, d)
-    sample = draw_sample(truth, n, noise, generator_for(seed, "overlap", n, d), device=device)
+    sample = draw_sample(truth, n, noise, generator_for(seed, "overlap", n, d), None, PRECISION, device)
     pieces = VARIANTS[one_of("variant", variant, tuple(VARIANTS))]
     _, network = one_step_features(sample, width, generator_for(seed, "overlap weights", n, d), **pieces)
     return _overlaps(network.W, truth)

@@ -11,7 +11,8 @@ and c depends on z1, Q and y alone. The three numbers z1, z2, Q do not depend on
 chain, equal in law to that of the simulation in d dimensions, and a step costs the same whatever d is.
 
 The inner loop runs on arrays of one entry a replica, where numpy is faster than torch: chance is drawn by the generator
-in blocks, the loop runs on the processor, and results are tensors on the device of the starts.
+in blocks, the loop runs on the processor, and results are tensors on the device of the starts. Normal variables are
+drawn in single precision, five times faster than in double, and stop at |z| = 5.8; all that follows is in double.
 """
 
 from collections.abc import Callable, Sequence
@@ -247,19 +248,19 @@ def _run_block(
 ) -> np.ndarray:
     """Run some steps of the replicas that are alive; write their overlaps into m and return all, a step a row."""
     shape = (rows, len(alive))
-    z1, z2 = (torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").numpy() for _ in range(2))
+    z1, z2 = (_normal(shape, generator) for _ in range(2))
     rest = torch.as_tensor((d[alive] - 2) / 2, device="cpu").expand(shape)
     Q = z2**2 + 2 * torch._standard_gamma(rest, generator=generator).numpy()
-    errors = (
-        noise * torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").numpy() if noise else None
-    )
+    errors = noise * _normal(shape, generator) if noise else None
     path = chain_steps(f, rule(Block(first, z1, Q, alive)), m[alive], z1, z2, Q, errors)
     if not np.isfinite(path[-1]).all():
-        raise BadParameter(
-            "the overlap is not finite any more: the step sizes or the values of the link are too large."
-        )
+        raise BadParameter("the overlap is not finite any more: the steps or the values of the link are too large.")
     m[alive] = path[-1]
     return path
+
+
+def _normal(shape: tuple[int, int], generator: torch.Generator) -> np.ndarray:
+    return torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu").double().numpy()
 
 
 def _rows(replicas: int) -> int:
@@ -279,9 +280,8 @@ def _checked(
 def _dimensions(dims: Sequence[int] | torch.Tensor) -> np.ndarray:
     if isinstance(dims, torch.Tensor):
         if dims.ndim != 1 or dims.dtype not in (torch.int32, torch.int64):
-            raise TypeError(
-                f"dims is of type {dims.dtype} and shape {tuple(dims.shape)}: it must hold whole numbers, (R,)."
-            )
+            kind = f"of type {dims.dtype} and shape {tuple(dims.shape)}"
+            raise TypeError(f"dims is {kind}: it must hold whole numbers, (R,).")
         dims = dims.tolist()
     return np.array(list_of("dims", dims, lambda name, value: whole_number(name, value, least=3)), dtype=float)
 

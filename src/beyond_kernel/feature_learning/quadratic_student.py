@@ -12,10 +12,11 @@ import torch
 
 from beyond_kernel.checks import BadParameter, list_of, matrix, real_number, vector, whole_number
 from beyond_kernel.foundations.learning.held_out import split_fifth
-from beyond_kernel.foundations.learning.samples import Problem
+from beyond_kernel.foundations.learning.samples import Problem, Sample
 
 _BLOCK = 2**16  # most entries of the inputs that are drawn at once
 _ROOT = 2**0.5
+_PRECISION = torch.float32  # of many passes, whatever that of the sample: half of the time
 
 
 class Progress(NamedTuple):
@@ -95,7 +96,7 @@ def expected_push(W: torch.Tensor, directions: torch.Tensor, weights: torch.Tens
     Source: derived here; a matrix Riccati equation in the limit of small steps. Chapter: scaling_laws.
     """
     _checked(W, directions, weights)
-    return 2 * ((W @ directions * weights) @ directions.T - (W @ W.T) @ W)
+    return 2 * W @ (_of_tasks(directions, weights) - W.T @ W)
 
 
 def train_sampled(
@@ -131,13 +132,17 @@ def train_sampled(
     size, d = whole_number("batch", batch), W.shape[1]
     many = max(1, _BLOCK // (size * d))
     block: list[torch.Tensor] = []
+    A = _of_tasks(directions, weights)
 
     def push(now: torch.Tensor) -> torch.Tensor:
+        """Return ``sampled_push`` in half of its operations: the errors of a network are those of a quadratic form."""
         if not block:
             drawn = torch.randn((many, size, d), generator=generator, dtype=torch.float64, device="cpu")
             block.extend(drawn.to(W).unbind())
         X = block.pop()
-        return _push(now, X, ((X @ directions).square() - 1) @ weights / _ROOT)
+        missing = torch.addmm(A, now.T, now, alpha=-1)
+        errors = (X @ missing).mul_(X).sum(1).sub_(missing.trace())  # sqrt(2) (y - f(x))
+        return (now @ ((errors[:, None] * X).T @ X) - errors.sum() * now).div_(size)
 
     return _train(push, W, directions, weights, rate, at)
 
@@ -157,7 +162,8 @@ def train_expected(
     Source: gradient descent on the population loss. Chapter: scaling_laws.
     """
     _checked(W, directions, weights)
-    return _train(lambda now: expected_push(now, directions, weights), W, directions, weights, rate, at)
+    A = _of_tasks(directions, weights)
+    return _train(lambda now: 2 * now @ torch.addmm(A, now.T, now, alpha=-1), W, directions, weights, rate, at)
 
 
 def fit_many_passes(
@@ -180,7 +186,10 @@ def fit_many_passes(
 
     Source: early stopping. Chapter: scaling_laws.
     """
-    kept, held = split_fifth(problem.train, generator)
+    kind = problem.train.X.dtype
+    kept, held = (
+        Sample(part.X.to(_PRECISION), part.y.to(_PRECISION)) for part in split_fifth(problem.train, generator)
+    )
     d = kept.X.shape[1]
     now = small_start(d, d, real_number("size", size, above=0), generator).to(kept.X)
     best, least = now, float("inf")
@@ -189,7 +198,8 @@ def fit_many_passes(
             error = float((_form(now, held.X) - held.y).square().mean())
             best, least = (now, error) if error < least else (best, least)
         now = now + real_number("rate", rate, above=0) * _push(now, kept.X, kept.y)
-    return lambda X: _form(best, X)
+    chosen = best.to(kind)
+    return lambda X: _form(chosen, X)
 
 
 def _form(W: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
@@ -221,6 +231,11 @@ def _train(
         losses.append((energy - 2 * found @ weights + (now @ now.T).square().sum()) / energy)
         shares.append(found / weights)
     return Progress(torch.stack(losses), torch.stack(shares))
+
+
+def _of_tasks(directions: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return A = sum_p a_p u_p u_p^T."""
+    return (directions * weights) @ directions.T
 
 
 def _push(W: torch.Tensor, X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -125,21 +126,30 @@ def _powers(hermite: np.ndarray) -> tuple[float, ...]:
     return tuple(float(value) for value in np.polynomial.hermite_e.herme2poly(plain / np.sqrt(factorials)))
 
 
-def _derived(powers: Sequence[float]) -> tuple[float, ...]:
+@lru_cache(maxsize=256)
+def _derived(powers: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(k * value for k, value in enumerate(powers))[1:] or (0.0,)
 
 
-def _polynomial(powers: Sequence[float], z: Array) -> Array:
+def _polynomial(powers: tuple[float, ...], z: Array) -> Array:
     """Return the polynomial by Horner's rule; an even or odd one in z^2, with half the operations."""
-    if not any(powers[1::2]):
-        return _horner(powers[::2], z * z if len(powers) > 1 else z)
-    if not any(powers[::2]):
-        return z * _horner(powers[1::2], z * z)
-    return _horner(powers, z)
+    kept, even, odd = _parity(powers)
+    if even:
+        return _horner(kept, z * z if len(powers) > 1 else z)
+    return z * _horner(kept, z * z) if odd else _horner(kept, z)
 
 
-def _horner(powers: Sequence[float], z: Array) -> Array:
-    value = powers[-1] + 0 * z
-    for power in reversed(powers[:-1]):
+@lru_cache(maxsize=256)
+def _parity(powers: tuple[float, ...]) -> tuple[tuple[float, ...], bool, bool]:
+    """Return the coefficients that count, and whether the polynomial is even, or odd."""
+    even, odd = not any(powers[1::2]), not any(powers[::2])
+    return powers[::2] if even else powers[1::2] if odd else powers, even, odd and not even
+
+
+def _horner(powers: tuple[float, ...], z: Array) -> Array:
+    if len(powers) == 1:
+        return powers[0] + 0 * z
+    value = powers[-1] * z + powers[-2]
+    for power in powers[-3::-1]:
         value = value * z + power
     return value

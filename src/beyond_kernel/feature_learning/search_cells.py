@@ -7,7 +7,7 @@ import torch
 
 from beyond_kernel.checks import BadParameter, list_of, one_of, real_number, whole_number
 from beyond_kernel.feature_learning.batch_reuse import outer_factor, reuse_rule
-from beyond_kernel.feature_learning.label_spectrum import label_weights, spectral_direction
+from beyond_kernel.feature_learning.label_spectrum import label_weights, mean_direction, spectral_direction
 from beyond_kernel.feature_learning.overlap_chain import (
     correlation_rule,
     hitting_steps,
@@ -180,11 +180,29 @@ def spectral_cell(
     Raises:
         BadParameter: as ``label_weights``, or if a number is out of range.
     """
+    X, y = _labelled(link, d, ratio, device, seed)
+    return {"overlap": float(spectral_direction(X, label_weights(link, y, transformation))[0].abs())}
+
+
+def mean_cell(link: str, d: int, ratio: float, *, device: str = "cpu", seed: int) -> dict[str, float]:
+    """Look for u in the mean of sign(y) x over the samples of ``spectral_cell``.
+
+    Returns:
+        ``overlap``: absolute cosine between that mean and u.
+
+    Raises:
+        BadParameter: if the link is not accepted or a number is out of range.
+    """
+    X, y = _labelled(link, d, ratio, device, seed)
+    return {"overlap": float(mean_direction(X, y.sign())[0].abs())}
+
+
+def _labelled(link: str, d: int, ratio: float, device: str, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ratio * d samples and their labels; by symmetry u may be the first axis."""
     n = max(1, round(real_number("ratio", ratio, above=0) * whole_number("d", d, least=2)))
     generator = generator_for(seed, "spectral", link, d, n)
     X = torch.randn(n, d, generator=generator, dtype=torch.float64, device="cpu").to(device)
-    y = scaled_link(link)(X[:, 0])  # by symmetry u may be the first axis
-    return {"overlap": float(spectral_direction(X, label_weights(link, y, transformation))[0].abs())}
+    return X, scaled_link(link)(X[:, 0])
 
 
 def _two_steps(

@@ -26,7 +26,7 @@ BATCH = 32
 """Samples of a step in all experiments of the chapter."""
 RESTS = 64
 """Settings of the coordinates outside the support over which a coefficient is averaged."""
-LOOK_STEPS, LOOK_SHARE = 5, 0.01
+LOOK_STEPS, LOOK_SHARE = 5, 0.02
 """Half heights are looked for after so many steps, or this share of those taken, whichever is more."""
 TEST_POINTS = 2000
 """Points on which the accuracy on a parity is measured."""
@@ -267,21 +267,18 @@ def _times(
 ) -> np.ndarray:
     """Return the steps until each of k coefficients has reached one half, NaN where it has not.
 
-    It looks every five steps, and from step 500 on after each per cent of the steps so far.
+    It looks every five steps, and from step 250 on after each two per cent of the steps so far.
     """
-    half, looked = np.full(k, np.nan), 0
+    half = np.full(k, np.nan)
 
     def reached(taken: int, now: TwoLayerNetwork) -> bool:
-        nonlocal looked
-        if taken < max(looked + LOOK_STEPS, (1 + LOOK_SHARE) * looked):
-            return False
-        looked = taken
         there = measured(now).cpu().numpy() >= 0.5
         half[np.isnan(half) & there] = taken
         return not np.isnan(half).any()
 
     samples = generator_for(seed, "samples", task.dim)
-    network_sgd(network, task, rate, BATCH, steps, samples, law=law, every=LOOK_STEPS, observe=reached)
+    looks = {"every": LOOK_STEPS, "share": LOOK_SHARE, "observe": reached}
+    network_sgd(network, task, rate, BATCH, steps, samples, law=law, **looks)
     return half
 
 
