@@ -72,6 +72,7 @@ NETWORK_CALLS = {
         "X": X,
         "generator": torch.Generator().manual_seed(0),
     },
+    "feature_learning.degree_kernels.centred_quadratic_kernel": KERNEL,
     "feature_learning.network_progress.hermite_coefficients": {
         "network": NETWORK,
         "orders": [(1, 1)],
@@ -116,6 +117,7 @@ NETWORK_CALLS = {
     },
     "feature_learning.label_spectrum.label_spectrum": {"X": X, "weights": y},
     "feature_learning.label_spectrum.label_weights": {"link": "he3", "y": y, "transformation": "bell"},
+    "feature_learning.label_spectrum.mean_direction": {"X": X, "weights": y},
     "feature_learning.label_spectrum.spectral_direction": {"X": X, "weights": y},
     "feature_learning.smoothed_loss.smoothed_rule": {
         "activation": "he3",

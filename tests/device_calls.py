@@ -17,6 +17,7 @@ from beyond_kernel.escaping_the_kernel.quadratic_ntk import (
 )
 from beyond_kernel.escaping_the_kernel.recursive_features import fit_oracle_kernel, fit_recursive_features
 from beyond_kernel.escaping_the_kernel.trained_layer import fit_clipped_layer, fit_trained_layer
+from beyond_kernel.feature_learning.degree_kernels import fit_polynomial_kernel, fit_quadratic_ridge
 from beyond_kernel.feature_learning.metric_kernel import fit_metric_kernel
 from beyond_kernel.feature_learning.one_step import fit_one_step
 from beyond_kernel.feature_learning.several_steps import fit_fresh_samples, fit_same_samples
@@ -67,6 +68,8 @@ LEARNERS = {
     "random-feature kernel": fit_random_feature_kernel,
     "tangent kernel": fit_tangent_kernel,
     "Gaussian kernel": fit_gaussian_kernel,
+    "polynomial kernel": functools.partial(fit_polynomial_kernel, degree=3),
+    "quadratic ridge": fit_quadratic_ridge,
     "recursive features": fit_recursive_features,
     "oracle kernel": fit_oracle_kernel,
     "random features": functools.partial(fit_random_features, width=200),
@@ -104,6 +107,8 @@ LAW = {"law": "half heavy-tailed", "d": 6, "n": 400}
 SPIKED = {"link": "z1 + h2(z1)", "d": 5, "psi": 8.0, "beta": 0.7, "noise": 0.1}
 BALL = {"law": "half heavy-tailed", "radius": 1.0, "d": 5, "n": 60, "width": 20}
 STAIRS = {"d": 6, "width": 8, "rate_scale": 1.0, "rate_power": 1.0, "steps": 30}
+PAIR = {"weights": [1, -1], "d": 4}
+RECOVERY = PAIR | {"width": 4, "steps": 5}
 CELLS = {
     "learner_risk_cell": [
         {"learner": learner, "target": TARGET, "d": 6, "n": 60, "noise": 0.1, "n_test": 80}
@@ -172,6 +177,7 @@ CELLS = {
     "spectral_cell": [
         {"link": "he3", "d": 6, "ratio": 5.0, "transformation": name} for name in ("bell", "conditional mean")
     ],
+    "mean_cell": [{"link": "he3", "d": 6, "ratio": 5.0}],
     "law_cell": [{"link": "he2", "d": 6, "loss": "square", "steps": 5, "replicas": 10, "noise": 0.1}],
     "head_cell": [{"target": "z1*z2", "d": 5, "n": 40, "noise": 0.1}],
     "needed_cell": [
@@ -203,6 +209,31 @@ CELLS = {
         LAZY | {"task": "z1", "activation": torch.nn.functional.elu},
     ],
     "training_cell": [{"target": "z1*z2", "d": 5, "n": 20, "width": 40, "steps": 10, "offset": 0.3}],
+    "correlation_cell": [{"d": 5, "group": "cyclic", "sizes": [1, 2], "activation": "relu", "neurons": 3}],
+    "counting_cell": [{"d": 6, "group": "dihedral", "sizes": [1, 2]}],
+    "remembering_cell": [{"d": 5, "group": "cyclic", "k": 2}],
+    "orbit_training_cell": [
+        {"sharing": name, "k": 2, "d": 6, "width": 8, "rates": [1.0, 2.0], "samples": 400, "runs": 2}
+        for name in ("plain", "cyclic", "symmetric")
+    ],
+    "plateau_cell": [{"sharing": "cyclic", "k": 3, "d": 6, "width": 8, "rates": [1.0], "samples": 80}],
+    "company_cell": [
+        {"sharing": "cyclic", "company": [(0, 1), (0, 1, 2)], "d": 6, "width": 8, "rate": 1.0, "samples": 80}
+    ],
+    "permuted_training_cell": [{"k": 2, "d": 5, "width": 8, "rate": 1.0, "steps": 10}],
+    "start_law_cell": [
+        {
+            "first": (0, 1),
+            "second": (2, 3),
+            "d": 6,
+            "width": 8,
+            "rate": 2.0,
+            "samples": 400,
+            "runs": 3,
+            "favoured": 2,
+            "strength": 3.0,
+        }
+    ],  # fmt: skip
     "staircase_path_cell": [STAIRS | {"target": "z1 + z1*z2", "every": 10}],
     "staircase_times_cell": [STAIRS | {"target": "z1 + z1*z2"}],
     "gaussian_times_cell": [
@@ -231,4 +262,16 @@ CELLS = {
             "recursive features",
         )
     ],
+    "stages_cell": [{"weights": [1, -1], "d": 4, "least_angle": 40.0, "width": 4, "steps": 3}],
+    "plane_cell": [{"angles": [0, 70], "weights": [1, -1], "width": 4, "steps": 3, "frames": 2}],
+    "recovery_needs_cell": [RECOVERY | {"level": 0.1, "noise": 0.1, "n_max": 60}],
+    "sampled_recovery_cell": [RECOVERY | {"ratio": 4.0, "noise": 0.1}],
+    "trained_recovery_cell": [PAIR | {"width": 4, "ratio": 4.0, "noise": 0.1}],
+    "lazy_recovery_cell": [RECOVERY | {"scale": 0.5}],
+    "constant_decays_cell": [RECOVERY | {"decays": [0.01, 0.0]}],
+    "close_pair_cell": [
+        {"angle": 30.0, "signs": signs, "d": 3, "width": 4, "steps": 5} for signs in ("same", "opposite")
+    ],
+    "width_recovery_cell": [RECOVERY],
+    "nonnegative_cell": [RECOVERY | {"weights": [1, 1]}],
 }

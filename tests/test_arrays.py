@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import torch
 from array_calls import CALLS as KERNEL_CALLS
+from array_calls_of_certificates import BATCHED, CERTIFICATE_CALLS
 from array_calls_of_networks import NETWORK_CALLS
+from array_calls_of_recovery import RECOVERY_CALLS
+from array_calls_of_symmetry import SYMMETRY_CALLS
 
 import beyond_kernel
 from beyond_kernel.checks import BadParameter
@@ -32,10 +35,12 @@ def public_functions():
 
 
 PUBLIC = public_functions()
-CALLS = KERNEL_CALLS | NETWORK_CALLS
+CALLS = KERNEL_CALLS | NETWORK_CALLS | RECOVERY_CALLS | SYMMETRY_CALLS | CERTIFICATE_CALLS
 
 INNER = {  # pieces of kernels and of training loops, which get what these have checked
     "escaping_the_kernel.clipped_neuron.clipped_gradient",
+    "feature_learning.population_kernel.check_neurons",
+    "feature_learning.population_kernel.check_rows",
     "foundations.inputs.radial_inputs.radius_above",
     "foundations.inputs.radii.ks_distance",
     "foundations.learning.arc_cosine.relu_means",
@@ -50,7 +55,7 @@ INNER = {  # pieces of kernels and of training loops, which get what these have 
     "kernel_regime.sparse_bias.sparse_bias_profile",
 }
 CASES = [(name, argument) for name in CALLS for argument in PUBLIC.get(name, (None, []))[1] if argument in CALLS[name]]
-ANY_SHAPE = {
+ANY_SHAPE = BATCHED | {
     ("feature_learning.scaling_laws.learnt_share", "overlaps"),
     ("feature_learning.scaling_laws.remaining_loss", "shares"),
     ("escaping_the_kernel.clipped_neuron.clip", "z"),

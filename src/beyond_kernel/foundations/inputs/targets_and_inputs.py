@@ -7,9 +7,12 @@ import torch
 from beyond_kernel.checks import BadParameter, matrix, real_number, vector, whole_number
 from beyond_kernel.foundations.inputs.harmonics import sphere_energies
 from beyond_kernel.foundations.targets.target import Target, parse_target
-
-MOST_CUBE = 16
-"""Largest dimension in which all corners of the hypercube are visited."""
+from beyond_kernel.foundations.targets.walsh_hadamard import (
+    MOST_CUBE,
+    cube_corners,
+    energies_by_size,
+    walsh_hadamard,
+)
 
 
 def hypercube_energies(target: Target, device: torch.device | str = "cpu") -> torch.Tensor:
@@ -30,12 +33,7 @@ def hypercube_energies(target: Target, device: torch.device | str = "cpu") -> to
     Source: Fourier analysis on the hypercube. Chapter: targets_and_inputs.
     """
     d = whole_number("d", target.dim, most=MOST_CUBE)
-    bits = (torch.arange(2**d, device=device)[:, None] >> torch.arange(d, device=device)) & 1
-    values = target((1 - 2 * bits).double())
-    for axis in range(d):
-        pairs = values.view(-1, 2, 2**axis)
-        values = torch.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], dim=1).flatten() / 2
-    energies = torch.zeros(d + 1, dtype=torch.float64, device=bits.device).index_add(0, bits.sum(1), values.square())
+    energies = energies_by_size(walsh_hadamard(target(cube_corners(d, device=device))))
     return torch.cat([energies, energies.new_zeros(max(0, target.degree - d))])[: target.degree + 1]
 
 
