@@ -44,7 +44,7 @@ SCHEDULES: dict[str, dict] = {
 }
 """How many giant steps are taken, and on which samples, by the name that tables give it."""
 PRECISION = torch.float32
-"""Where only directions of neurons are measured: overlaps and cosines are far above rounding. Heads keep float64: of a
+"""Where only directions of neurons are measured, overlaps and cosines are far above rounding. Heads keep float64: of a
 step that is far too small the features are nearly linear, and single precision may not find their eigenvectors."""
 
 

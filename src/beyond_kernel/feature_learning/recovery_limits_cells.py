@@ -100,7 +100,7 @@ def constant_decays_cell(
         steps: of one level of the decreasing schedule ``DECAYS``; a constant one has them all.
 
     Returns:
-        Arrays whose first entry is of the decreasing schedule and the others of the constant ones: ``recovered``;
+        Arrays (first the decreasing schedule, then the constant ones) under the names ``recovered``;
         ``loss`` in units of Var f* / 2; ``angle``, the mean one in degrees; ``mass`` in units of the teacher's;
         ``arrived``, the steps from which on 0.99 of the mass is near the teacher's neurons, NaN where it never is.
 

@@ -12,7 +12,7 @@ from beyond_kernel.foundations.inputs.laws import hypercube
 from beyond_kernel.foundations.learning.networks import TwoLayerNetwork
 
 SHARINGS = ("plain", "cyclic", "symmetric")
-"""How a network shares its weights: not at all, over all shifts, or over all permutations of the coordinates."""
+"""How a network shares its weights, not at all, over all shifts, or over all permutations of the coordinates."""
 BLOCK_STEPS = 64
 """Steps whose samples are drawn at once."""
 
