@@ -38,7 +38,7 @@ TINY = 1e-9
 GRID = 360
 """Directions of the half circle on which certificates are drawn, half a degree apart."""
 FITTED = slice(1, 4)
-"""Levels between which slopes are fitted, of decay 1e-2 to 1e-3, where first order holds and the angles have settled."""
+"""Levels between which slopes are fitted, of decay 1e-2 to 1e-3; first order holds and the angles have settled."""
 
 
 def stages_cell(
