@@ -44,8 +44,8 @@ SCHEDULES: dict[str, dict] = {
 }
 """How many giant steps are taken, and on which samples, by the name that tables give it."""
 PRECISION = torch.float32
-"""Where only directions of neurons are measured, overlaps and cosines are far above rounding. Heads keep float64: of a
-step that is far too small the features are nearly linear, and single precision may not find their eigenvectors."""
+"""Where only directions of neurons are measured, since overlaps and cosines are far above rounding. Heads keep float64.
+After a step that is far too small the features are nearly linear, and their eigenvectors can be lost in float32."""
 
 
 def gradient_cell(
