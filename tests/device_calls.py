@@ -109,6 +109,7 @@ BALL = {"law": "half heavy-tailed", "radius": 1.0, "d": 5, "n": 60, "width": 20}
 STAIRS = {"d": 6, "width": 8, "rate_scale": 1.0, "rate_power": 1.0, "steps": 30}
 PAIR = {"weights": [1, -1], "d": 4}
 RECOVERY = PAIR | {"width": 4, "steps": 5}
+LEAKY = {"width": 6, "size": 0.01, "leak": 0.2, "rate": 1.0}
 CELLS = {
     "learner_risk_cell": [
         {"learner": learner, "target": TARGET, "d": 6, "n": 60, "noise": 0.1, "n_test": 80}
@@ -159,6 +160,10 @@ CELLS = {
         {"target": TARGET, "d": 5, "n": 40, "noise": 0.1, "rounds": 1, "choice": choice}
         for choice in ("leave-one-out", "generalised cross-validation")
     ],
+    "rank_path_cell": [LEAKY | {"law": law, "d": 30, "n": 8, "steps": 10} for law in ("gaussian", "clusters")],
+    "third_cell": [LEAKY | {"level": 2.0, "n": 8, "steps": 10}],
+    "labels_cell": [LEAKY | {"target": "z1*z2", "d": 5, "n": 30, "steps": 10, "n_test": 50}],
+    "flips_cell": [LEAKY | {"d": 40, "n": 10, "flips": 0.2, "spread": 4.0, "steps": 10, "n_test": 50}],
     "chains_cell": [
         {"link": "he2", "beta": 1.0, "n_tasks": 8, "d": 8, "rate": 0.2, "runs": 2, "start": start, "loss": loss}
         for start, loss in (("same", "square"), ("random", "correlation"))
