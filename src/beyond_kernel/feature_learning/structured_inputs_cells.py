@@ -2,7 +2,7 @@
 
 import torch
 
-from beyond_kernel.checks import real_number, whole_number
+from beyond_kernel.checks import one_of, real_number, whole_number
 from beyond_kernel.feature_learning.spiked_gradient import (
     gradient_parts,
     luck_overlap,
@@ -35,6 +35,7 @@ def spiked_risk_cell(
     cosine: float = 1.0,
     whiten: bool = False,
     n_test: int = 5000,
+    precision: str = "float64",
     device: str = "cpu",
     seed: int,
 ) -> dict[str, float]:
@@ -52,6 +53,8 @@ def spiked_risk_cell(
         cosine: of the angle between spike and target.
         whiten: whether inputs are first multiplied by the inverse root of the training sample's second moment.
         n_test: points on which the risk is measured.
+        precision: "float64" or "float32", in which the same draws are given to the learner; a kernel takes half of the
+            time in float32, a learner that draws in the dtype of its inputs draws others.
         device: where everything lies.
         seed: of directions, data and whatever the learner draws.
 
@@ -64,6 +67,7 @@ def spiked_risk_cell(
     _, problem = _problem(link, d, psi, beta, noise, device, seed, cosine, n_test)
     if whiten:
         problem = _whitened(problem)
+    problem = _in_dtype(problem, getattr(torch, one_of("precision", precision, ("float64", "float32"))))
     return {"risk": risk_of(learner, problem, generator_for(seed, label_of(learner))).value * _unit(problem)}
 
 
@@ -77,7 +81,7 @@ def spiked_gradient_cell(
         the labels dealt out anew among the inputs; ``chance``, what is predicted for that; ``component``, that of the
         first principal component of the inputs.
     """
-    task, problem = _problem(link, d, psi, beta, noise, device, seed)
+    task, problem = _problem(link, d, psi, beta, noise, device, seed, n_test=1)
     X, y = problem.train.X, problem.train.y
     generator = generator_for(seed, "first gradient")
     start = drawn_start(whole_number("width", width), X, generator)
@@ -163,4 +167,10 @@ def _whitened(problem: Problem) -> Problem:
     """Return the problem with all inputs multiplied by the inverse root of the training sample's second moment."""
     root = whitening(problem.train.X)
     parts = [Sample(part.X @ root, part.y, part.truth) for part in (problem.train, problem.test)]
+    return Problem(*parts, problem.task)
+
+
+def _in_dtype(problem: Problem, dtype: torch.dtype) -> Problem:
+    """Return the problem with all inputs, labels and noise-free values in a dtype."""
+    parts = [Sample(part.X.to(dtype), part.y.to(dtype), part.truth.to(dtype)) for part in (problem.train, problem.test)]
     return Problem(*parts, problem.task)
