@@ -218,10 +218,9 @@ CELLS = {
     "counting_cell": [{"d": 6, "group": "dihedral", "sizes": [1, 2]}],
     "remembering_cell": [{"d": 5, "group": "cyclic", "k": 2}],
     "orbit_training_cell": [
-        {"sharing": name, "k": 2, "d": 6, "width": 8, "rates": [1.0, 2.0], "samples": 400, "runs": 2}
+        {"sharing": name, "symmetry": name, "k": 2, "d": 6, "width": 8, "rates": [1.0, 2.0], "samples": 400, "runs": 2}
         for name in ("plain", "cyclic", "symmetric")
     ],
-    "plateau_cell": [{"sharing": "cyclic", "k": 3, "d": 6, "width": 8, "rates": [1.0], "samples": 80}],
     "company_cell": [
         {"sharing": "cyclic", "company": [(0, 1), (0, 1, 2)], "d": 6, "width": 8, "rate": 1.0, "samples": 80}
     ],

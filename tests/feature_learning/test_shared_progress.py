@@ -58,21 +58,34 @@ def test_the_risk_on_points_is_near_that_on_all_corners():
 @pytest.mark.parametrize("sharing", ["plain", "cyclic"])
 def test_the_time_is_the_first_look_at_which_half_of_the_risk_is_left(sharing):
     target, start = OrbitParity((0, 1), sharing, 6), sp.shared_start(32, 6, sharing, generator_for(1, "x"))
-    found = sp.samples_to_half(start, [target], 0.3, 4000, generator_for(0, "s"))
+    path = sp.risk_path(start, [target], 0.3, 4000, generator_for(0, "s"))
+    found = sp.samples_to_half(path)
     generator = generator_for(0, "s")
     risk, risks = sp.risk_on(start, [target], generator), []
     shared_sgd(
         start, [target], 0.3, sp.BATCH, 500, generator, observe=lambda _, look: risks.append(risk(look())) or False
     )
     first = next(i for i, value in enumerate(risks, start=1) if value <= 0.5)
-    assert found % sp.BATCH == 0
+    assert found % sp.BATCH == 0 and path[-1][0] == found
+    assert all(risk == risks[int(taken) // sp.BATCH - 1] for taken, risk in path)
+    assert all(risk > 0.5 for _, risk in path[:-1]) and [taken for taken, _ in path[:3]] == [8, 16, 24]
     assert first * sp.BATCH <= found <= 1.1 * first * sp.BATCH + 2 * sp.BATCH
 
 
 def test_a_run_that_is_too_short_or_diverges_does_not_get_there():
     target, start = OrbitParity((0, 1), "cyclic", 6), sp.shared_start(8, 6, "cyclic", generator_for(1, "x"))
-    assert np.isnan(sp.samples_to_half(start, [target], 0.01, 16, generator_for(0, "s")))
-    assert np.isnan(sp.samples_to_half(start, [target], 1000.0, 4000, generator_for(0, "s")))
+    short, diverged = (
+        sp.risk_path(start, [target], rate, samples, generator_for(0, "s"))
+        for rate, samples in ((0.01, 16), (1e3, 4000))
+    )
+    assert len(short) == 2 and np.isnan(sp.samples_to_half(short)) and np.isnan(sp.risk_midway(short))
+    assert np.isnan(sp.samples_to_half(diverged)) and np.isnan(sp.samples_to_half([]))
+
+
+def test_midway_is_the_last_look_within_half_of_the_samples():
+    path = [(8.0, 0.9), (16.0, 0.8), (24.0, 0.7), (32.0, 0.6), (48.0, 0.5)]
+    assert sp.risk_midway(path) == 0.7 and sp.risk_midway(path[1:]) == 0.7 and sp.risk_midway(path[-1:]) == 1
+    assert np.isnan(sp.risk_midway(path[:-1]))
 
 
 def test_never_is_later_than_any_time_in_the_median():

@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning import symmetry_barrier_cells as cells
+from beyond_kernel.feature_learning.orbits import group_generators, orbit_counts, orbit_labels
+from beyond_kernel.feature_learning.symmetry_barrier import mean_variance
 
 SHARED = {"d": 8, "sizes": [1, 2, 3, 4], "neurons": 12}
 
@@ -28,6 +31,22 @@ def test_the_factor_lies_between_one_and_the_size_of_the_group():
         for seed in range(4):
             found = cells.correlation_cell(group=group, activation="relu", **SHARED, seed=seed)
             assert 1 < found["factor"] <= order
+
+
+def test_shifts_take_one_power_of_d():
+    """Slopes of plain and averaged cosines, and a neuron of degree one, whose factor is d to rounding."""
+    dims = [8, 10, 12]
+    found = [cells.correlation_cell(d, "cyclic", [2, 3], "relu", 8, seed=0) for d in dims]
+    slopes = [np.polyfit(np.log(dims), np.log([each[name] for each in found]), 1)[0] for name in ("plain", "invariant")]
+    np.testing.assert_allclose(slopes[1] - slopes[0], 1, atol=0.2)
+    for d in (5, 8):
+        energies = torch.zeros(d + 1, dtype=torch.float64)
+        energies[1] = 0.7
+        plain, shared = (
+            mean_variance(energies, orbit_counts(orbit_labels(group_generators(group, d), d)))
+            for group in ("trivial", "cyclic")
+        )
+        assert float(plain / shared) == pytest.approx(d, rel=1e-12)
 
 
 def test_without_a_group_nothing_changes():

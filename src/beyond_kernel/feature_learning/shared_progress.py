@@ -1,5 +1,6 @@
 """How training of networks with shared weights starts, and how long it takes until half of the risk is left."""
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 
@@ -42,14 +43,13 @@ def shared_start(
     return SharedNetwork(mean_field_start(width, inputs, generator, torch.float32, device), sharing)
 
 
-def samples_to_half(
+def risk_path(
     start: SharedNetwork, targets: Sequence[OrbitParity], rate: float, samples: int, generator: torch.Generator
-) -> float:
-    """Return how many samples training takes until E (f - y)^2 is one half; NaN if it does not get there.
+) -> list[tuple[float, float]]:
+    """Return samples and risk E (f - y)^2 at each look while a network is trained, until one half is left or less.
 
-    Each target has mean square one, so of a single one half is left by then.
-
-    It looks after every step at first, and then after each 8 per cent of the steps so far.
+    Each target has mean square one, so of a single one half is left by then. It looks after every step at first, and
+    then after each 8 per cent of the steps so far.
 
     Args:
         start: the network before training.
@@ -59,27 +59,55 @@ def samples_to_half(
         generator: source of the samples.
 
     Raises:
-        BadParameter: as ``shared_sgd``, except where training diverges: such a rate does not get there.
+        BadParameter: as ``shared_sgd``, except where training diverges: the path then ends at the last look before.
 
     Chapter: symmetry_barrier.
     """
-    risk, arrived, due = risk_on(start, targets, generator), [], 1
+    risk, path, due = risk_on(start, targets, generator), [], 1
 
     def reached(taken: int, look: Callable[[], SharedNetwork]) -> bool:
         nonlocal due
         if taken < due:
             return False
         due = max(taken + 1, math.ceil((1 + LOOK_SHARE) * taken))
-        if risk(look()) <= 0.5:
-            arrived.append(float(taken * BATCH))
-        return bool(arrived)
+        path.append((float(taken * BATCH), risk(look())))
+        return path[-1][1] <= 0.5
 
     steps = max(1, whole_number("samples", samples, least=BATCH) // BATCH)
-    try:
+    with contextlib.suppress(Diverged):
         shared_sgd(start, targets, rate, BATCH, steps, generator, observe=reached)
-    except Diverged:
-        return math.nan
-    return arrived[0] if arrived else math.nan
+    return path
+
+
+def samples_to_half(path: Sequence[tuple[float, float]]) -> float:
+    """Return the samples at the end of a path if one half of the risk or less is left there, and NaN otherwise.
+
+    Args:
+        path: as from ``risk_path``.
+
+    Chapter: symmetry_barrier.
+
+    >>> samples_to_half([(8.0, 0.9), (16.0, 0.4)]), samples_to_half([(8.0, 0.9)])
+    (16.0, nan)
+    """
+    return path[-1][0] if path and path[-1][1] <= 0.5 else math.nan
+
+
+def risk_midway(path: Sequence[tuple[float, float]]) -> float:
+    """Return the risk at the last look within the first half of the samples that a path takes to half of the risk.
+
+    It is NaN where half of the risk was not reached, and 1, the risk at the start, where there was no such look.
+
+    Args:
+        path: as from ``risk_path``, of a single target.
+
+    Chapter: symmetry_barrier.
+
+    >>> risk_midway([(8.0, 0.9), (16.0, 0.7), (24.0, 0.4)])
+    0.9
+    """
+    end = samples_to_half(path)
+    return math.nan if math.isnan(end) else next((risk for taken, risk in path[::-1] if 2 * taken <= end), 1.0)
 
 
 def median_time(times: np.ndarray) -> float:

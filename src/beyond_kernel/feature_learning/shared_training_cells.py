@@ -13,16 +13,15 @@ from beyond_kernel.feature_learning.network_sgd import mean_field_start
 from beyond_kernel.feature_learning.shared_progress import (
     BATCH,
     median_time,
-    risk_on,
+    risk_midway,
+    risk_path,
     samples_to_half,
     shared_start,
 )
 from beyond_kernel.feature_learning.shared_weights import (
-    Diverged,
     OrbitParity,
     Support,
     check_support,
-    shared_sgd,
 )
 from beyond_kernel.foundations.inputs.laws import hypercube
 from beyond_kernel.foundations.learning.descent import descend
@@ -34,6 +33,7 @@ PILOTS = 2
 
 def orbit_training_cell(
     sharing: str,
+    symmetry: str,
     k: int,
     d: int,
     width: int,
@@ -46,71 +46,52 @@ def orbit_training_cell(
 ) -> dict[str, np.ndarray | float]:
     """Train networks on the orbit parity of k neighbours until their risk is one half, at the best of several rates.
 
-    The rate is chosen on two starts that are not used again, by the mean number of samples; a rate is given up once it
-    needs more than the best so far.
+    The rate is chosen on two starts that are not used again, by the samples of both; a rate is given up once it needs
+    more than the best so far.
 
     Args:
-        sharing: how the network shares its weights, and the group of the target, one of ``SHARINGS``.
+        sharing: how the network shares its weights, one of ``SHARINGS``.
+        symmetry: the group of the target's orbit, one of ``SHARINGS``; with plain it is one parity.
         k: number of coordinates, at most d.
         d: dimension.
         width: number of neurons, even.
-        rates: step sizes in units of 1/d.
+        rates: step sizes in units of 1/d; the search is short where the first is near the best.
         samples: samples after which training ends in any case.
         runs: number of networks.
 
     Returns:
-        ``samples`` to half of the risk by run, NaN where it was not reached; ``median`` of them, NaN if fewer than
-        half arrived; ``rate``, the chosen one in units of 1/d, NaN if no rate got there.
+        ``samples`` to half of the risk by run, NaN where it was not reached, and ``midway``, ``risk_midway`` by run;
+        ``median`` of the samples, NaN if fewer than half arrived; ``rate``, the chosen one in units of 1/d, NaN if no
+        rate got there.
 
     Raises:
         BadParameter: if a parameter is out of range.
 
     Chapter: symmetry_barrier.
     """
-    target = _neighbours(k, d, sharing)
+    target, limit = _neighbours(k, d, symmetry), whole_number("samples", samples, least=BATCH)
 
-    def time(rate: float, limit: int, *label: str | int) -> float:
+    def path(rate: float, limit: int, *label: str | int) -> list[tuple[float, float]]:
         start = shared_start(width, d, sharing, generator_for(seed, "network", width, d, *label), device)
-        return samples_to_half(start, [target], rate / d, limit, generator_for(seed, "samples", d, *label))
+        return risk_path(start, [target], rate / d, limit, generator_for(seed, "samples", d, *label))
 
-    best, limit = math.nan, whole_number("samples", samples, least=BATCH)
+    best, least = math.nan, math.inf
     for rate in list_of("rates", list(rates), lambda name, value: real_number(name, value, above=0)):
-        needed = np.mean([time(rate, limit, "pilot", pilot) for pilot in range(PILOTS)])
-        if needed <= limit:
-            best, limit = rate, int(needed)
+        needed = 0.0
+        for pilot in range(PILOTS):
+            left = min(limit, least - needed)
+            needed += samples_to_half(path(rate, int(left), "pilot", pilot)) if left >= BATCH else math.nan
+            if math.isnan(needed):
+                break
+        if needed < least:
+            best, least = rate, needed
     if math.isnan(best):
-        return {"samples": np.full(whole_number("runs", runs), np.nan), "median": math.nan, "rate": math.nan}
-    taken = np.array([time(best, samples, "run", run) for run in range(whole_number("runs", runs))])
-    return {"samples": taken, "median": median_time(taken), "rate": best}
-
-
-def plateau_cell(
-    sharing: str, k: int, d: int, width: int, rates: Sequence[float], samples: int, *, device: str = "cpu", seed: int
-) -> dict[str, float]:
-    """Train a network on the orbit parity of k neighbours for some samples at each rate, and see what is left.
-
-    Args:
-        sharing, k, d, width, rates: as in ``orbit_training_cell``.
-        samples: samples that training takes.
-
-    Returns:
-        ``risk``: the smallest that any of the rates reaches; a rate with which training diverges counts as 1.
-
-    Raises:
-        BadParameter: if a parameter is out of range.
-
-    Chapter: symmetry_barrier.
-    """
-    target, steps = _neighbours(k, d, sharing), whole_number("samples", samples, least=BATCH) // BATCH
-    start = shared_start(width, d, sharing, generator_for(seed, "network", width, d, "plateau"), device)
-    risk, found = risk_on(start, [target], generator_for(seed, "test", d)), [1.0]
-    for rate in list_of("rates", list(rates), lambda name, value: real_number(name, value, above=0)):
-        try:
-            trained = shared_sgd(start, [target], rate / d, BATCH, steps, generator_for(seed, "samples", d, "plateau"))
-        except Diverged:
-            continue
-        found.append(risk(trained))
-    return {"risk": min(found)}
+        never = np.full(whole_number("runs", runs), np.nan)
+        return {"samples": never, "midway": never, "median": math.nan, "rate": math.nan}
+    paths = [path(best, limit, "run", run) for run in range(whole_number("runs", runs))]
+    taken = np.array([samples_to_half(each) for each in paths])
+    midway = np.array([risk_midway(each) for each in paths])
+    return {"samples": taken, "midway": midway, "median": median_time(taken), "rate": best}
 
 
 def company_cell(
@@ -144,7 +125,8 @@ def company_cell(
     targets = [OrbitParity(tuple(support), sharing, d) for support in company]
     start = shared_start(width, d, sharing, generator_for(seed, "network", width, d, "company"), device)
     chance = generator_for(seed, "samples", d, "company")
-    return {"samples": samples_to_half(start, targets, real_number("rate", rate, above=0) / d, samples, chance)}
+    path = risk_path(start, targets, real_number("rate", rate, above=0) / d, samples, chance)
+    return {"samples": samples_to_half(path)}
 
 
 def permuted_training_cell(
@@ -229,13 +211,14 @@ def start_law_cell(
             factors[:favoured] = strength
             start = replace(start, network=replace(start.network, W=start.network.W * factors))
             target = [OrbitParity(tuple(support), "plain", d)]
-            found.append(samples_to_half(start, target, size, samples, generator_for(seed, "samples", name, run)))
+            chance = generator_for(seed, "samples", name, run)
+            found.append(samples_to_half(risk_path(start, target, size, samples, chance)))
         times.append(np.array(found))
     test = ks_2samp(*(np.nan_to_num(found, nan=2.0 * samples) for found in times))
     medians = np.array([median_time(found) for found in times])
     return {"first": times[0], "second": times[1], "medians": medians, "p_value": float(test.pvalue)}
 
 
-def _neighbours(k: int, d: int, sharing: str) -> OrbitParity:
+def _neighbours(k: int, d: int, symmetry: str) -> OrbitParity:
     support: Support = tuple(range(whole_number("k", k, most=whole_number("d", d, least=2))))
-    return OrbitParity(support, sharing, d)
+    return OrbitParity(support, symmetry, d)
