@@ -10,7 +10,6 @@ from beyond_kernel.feature_learning.shared_weights import OrbitParity
 from beyond_kernel.random_streams import generator_for
 
 RUN = {"d": 10, "width": 32, "rates": [1.0, 2.0, 4.0], "samples": 6000}
-SEED = 3
 
 
 @pytest.mark.parametrize("sharing", ["plain", "cyclic"])
@@ -43,12 +42,13 @@ def test_half_way_most_is_still_to_be_learnt():
     assert 0.75 < np.median(found["midway"]) < 1.2 and found["midway"].shape == (3,)
 
 
-def test_a_rate_is_chosen_by_the_samples_of_both_pilots():
-    """Against all pilots run to their end, in any order of the rates; the first pilot alone would choose otherwise."""
+@pytest.mark.parametrize("seed", [0, 4, 7])
+def test_a_rate_is_chosen_by_the_samples_of_both_pilots(seed):
+    """Against all pilots run to their end, in either order of the rates; at 4 the first pilot alone errs."""
 
     def pilots(rate):
-        starts = [shared_start(32, 10, "plain", generator_for(SEED, "network", 32, 10, "pilot", i)) for i in range(2)]
-        chances = [generator_for(SEED, "samples", 10, "pilot", i) for i in range(2)]
+        starts = [shared_start(32, 10, "plain", generator_for(seed, "network", 32, 10, "pilot", i)) for i in range(2)]
+        chances = [generator_for(seed, "samples", 10, "pilot", i) for i in range(2)]
         target = [OrbitParity((0, 1), "plain", 10)]
         paths = [risk_path(a, target, rate / 10, 6000, b) for a, b in zip(starts, chances, strict=True)]
         return [samples_to_half(path) for path in paths]
@@ -58,7 +58,7 @@ def test_a_rate_is_chosen_by_the_samples_of_both_pilots():
     least = min(sum(both) for both in needed.values())
     for order in (rates, rates[::-1]):
         call = RUN | {"rates": order, "runs": 1}
-        assert sum(needed[cells.orbit_training_cell("plain", "plain", 2, **call, seed=SEED)["rate"]]) == least
+        assert sum(needed[cells.orbit_training_cell("plain", "plain", 2, **call, seed=seed)["rate"]]) == least
 
 
 def test_the_rate_is_the_best_of_those_given():

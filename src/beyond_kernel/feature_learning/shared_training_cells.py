@@ -1,7 +1,7 @@
 """The experiments on training under symmetry, each a pure function of one cell's parameters."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -75,16 +75,8 @@ def orbit_training_cell(
         start = shared_start(width, d, sharing, generator_for(seed, "network", width, d, *label), device)
         return risk_path(start, [target], rate / d, limit, generator_for(seed, "samples", d, *label))
 
-    best, least = math.nan, math.inf
-    for rate in list_of("rates", list(rates), lambda name, value: real_number(name, value, above=0)):
-        needed = 0.0
-        for pilot in range(PILOTS):
-            left = min(limit, least - needed)
-            needed += samples_to_half(path(rate, int(left), "pilot", pilot)) if left >= BATCH else math.nan
-            if math.isnan(needed):
-                break
-        if needed < least:
-            best, least = rate, needed
+    steps = list_of("rates", list(rates), lambda name, value: real_number(name, value, above=0))
+    best = _best_rate(path, steps, limit)
     if math.isnan(best):
         never = np.full(whole_number("runs", runs), np.nan)
         return {"samples": never, "midway": never, "median": math.nan, "rate": math.nan}
@@ -217,6 +209,21 @@ def start_law_cell(
     test = ks_2samp(*(np.nan_to_num(found, nan=2.0 * samples) for found in times))
     medians = np.array([median_time(found) for found in times])
     return {"first": times[0], "second": times[1], "medians": medians, "p_value": float(test.pvalue)}
+
+
+def _best_rate(path: Callable[..., list[tuple[float, float]]], rates: Sequence[float], limit: int) -> float:
+    """Return the rate with which all pilots together reach half of the risk in the fewest samples, or NaN."""
+    best, least = math.nan, math.inf
+    for rate in rates:
+        needed = 0.0
+        for pilot in range(PILOTS):
+            left = min(limit, least - needed)
+            needed += samples_to_half(path(rate, int(left), "pilot", pilot)) if left >= BATCH else math.nan
+            if math.isnan(needed):
+                break
+        if needed < least:
+            best, least = rate, needed
+    return best
 
 
 def _neighbours(k: int, d: int, symmetry: str) -> OrbitParity:
