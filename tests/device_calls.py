@@ -277,5 +277,6 @@ CELLS = {
         {"angle": 30.0, "signs": signs, "d": 3, "width": 4, "steps": 5} for signs in ("same", "opposite")
     ],
     "width_recovery_cell": [RECOVERY],
+    "starts_cell": [RECOVERY, {"weights": [1, -1], "angles": [0, 70], "d": 2, "width": 4, "steps": 3}],
     "nonnegative_cell": [RECOVERY | {"weights": [1, 1]}],
 }

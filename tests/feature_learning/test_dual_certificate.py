@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from beyond_kernel.checks import BadParameter
-from beyond_kernel.feature_learning.absolute_teacher import drawn_teacher, plane_teacher
+from beyond_kernel.feature_learning.absolute_teacher import angles_to, drawn_teacher, plane_teacher
 from beyond_kernel.feature_learning.dual_certificate import (
     circle,
     first_order,
     inequality,
+    peak,
     pre_certificate,
     steepness,
 )
@@ -84,6 +85,29 @@ def test_it_stays_below_one_away_from_a_well_separated_teacher():
     grid = circle(721, TEACHER.V)
     assert 0 < steepness(ETA, grid, TEACHER.V) < 1
     assert float(ETA(grid).abs().max()) <= 1 + 1e-6
+
+
+def test_the_peak_is_that_of_a_fine_search():
+    """In a plane the circle is all there is; in more dimensions a large draw of unit vectors finds no more."""
+    between = circle(72_000, TEACHER.V)
+    away = angles_to(between, TEACHER.V).amin(-1) > math.radians(3)
+    found = peak(ETA, 3.0, generator_for(0, "peak"))
+    assert found == pytest.approx(float(ETA(between[away]).abs().max()), abs=1e-5)
+    one = pre_certificate(torch.eye(4, dtype=torch.float64)[:1], torch.ones(1, dtype=torch.float64))
+    tilted = float(one(torch.tensor([[math.cos(math.radians(10)), 0, math.sin(math.radians(10)), 0]]).double()))
+    assert peak(one, 10.0, generator_for(1, "peak")) == pytest.approx(tilted, abs=1e-4)
+    many = drawn_teacher([1.0, -1.0] * 3, 7, 40.0, seed=2)
+    eta = pre_certificate(many.V, many.b.sign())
+    U = torch.nn.functional.normalize(drawn(200_000, 7), dim=1)
+    far = angles_to(U, many.V).amin(-1) > math.radians(3)
+    assert peak(eta, 3.0, generator_for(2, "peak")) > float(eta(U[far]).abs().max())
+
+
+def test_it_may_exceed_one_where_there_are_many_neurons():
+    """By another search of the ball: 0.0044 above for these six neurons, below one for three."""
+    six, three = (drawn_teacher(weights, 12, 40.0, seed=0) for weights in ([1.0, -1.0] * 3, [1.0, -1.0, 1.0]))
+    above, below = (peak(pre_certificate(t.V, t.b.sign()), 3.0, generator_for(3, "peak")) for t in (six, three))
+    assert above == pytest.approx(1.0044, abs=3e-4) and below < 1
 
 
 def test_both_sides_of_the_inequality():

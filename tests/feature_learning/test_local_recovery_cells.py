@@ -31,6 +31,9 @@ def test_decay_recovers_and_its_absence_does_not_at_the_same_loss(stages):
     assert stages["mass"][0] == pytest.approx(1, abs=0.01) and stages["mass"][1] > 1.2
     assert stages["risk"][:, -1].max() < 1e-5
     np.testing.assert_array_equal(stages["recovered"][:, -1], stages["share"])
+    np.testing.assert_allclose(stages["found"], 1, atol=0.05)  # without decay too: what is too much cancels
+    assert stages["ridge_found"] < 0.5 and stages["ridge_mass"] > 1.1
+    assert 0.9 < stages["peak"] < 1
 
 
 def test_angle_and_loss_go_with_decay_as_first_order_says(stages):
@@ -38,6 +41,9 @@ def test_angle_and_loss_go_with_decay_as_first_order_says(stages):
     assert stages["loss_slope"] == pytest.approx(2, abs=0.3)
     assert stages["loss_ratio"] == pytest.approx(1, abs=0.1)
     assert stages["angle_ratio"] == pytest.approx(1, abs=0.1)
+    for name in ("angle", "loss"):  # the fitted decays are 0.01, 0.003 and 0.001
+        by_hand = np.polyfit(np.log([1e-2, 3e-3, 1e-3]), np.log(stages[name][1:4]), 1)[0]
+        assert stages[f"{name}_slope"] == pytest.approx(by_hand)
     slope = np.diff(np.log(stages["loss_predicted"])) / np.diff(np.log(stages["decays"]))
     np.testing.assert_allclose(slope, 2, rtol=1e-9)
 

@@ -42,6 +42,9 @@ def test_the_kernel_is_the_integral_and_the_sum_of_two_arc_cosine_kernels():
     rho = torch.linspace(-1, 1, 21, dtype=torch.float64)
     one = torch.ones((), dtype=torch.float64)
     known = 2 * (relu_means(rho, one, one, 0) + relu_means(-rho, one, one, 0)) - 2 / math.pi
+    theta = torch.stack((rho.acos(), (-rho).acos()))
+    cho_saul = (theta.sin() + (math.pi - theta) * theta.cos()) / math.pi  # of order 1, twice the mean of two ReLUs
+    np.testing.assert_allclose(absolute_kernel(rho), cho_saul.sum(0) - 2 / math.pi, atol=1e-12)
     np.testing.assert_allclose(absolute_kernel(rho), known, atol=1e-12)
     np.testing.assert_allclose(absolute_kernel(rho), [by_quadrature(float(c)) for c in rho], atol=1e-9)
 

@@ -58,6 +58,14 @@ def test_early_stages_are_a_step_and_a_ridge_regression():
     torch.testing.assert_close(potential(units, *residual(W, a, TEACHER.V, TEACHER.b)), -0.05 * c)
 
 
+def test_the_lazy_rate_of_a_large_start_goes_with_d_over_its_mass():
+    """The largest curvature is (2 / pi) m s^2 / d, by the arc-cosine kernel of degree two."""
+    for d, width, scale in ((5, 100, 1.0), (20, 400, 1.0), (40, 800, 2.0)):
+        teacher = drawn_teacher([1.0, -1.0], d, 30.0, seed=0)
+        curvature = 2 / math.pi * width * scale**2 / d
+        assert lazy_rate(teacher, width, scale) * curvature == pytest.approx(2 / math.pi)
+
+
 @pytest.mark.parametrize(("d", "width", "scale"), [(2, 60, 1.0), (4, 60, 2.0), (5, 100, 1.0), (5, 20, 0.1)])
 def test_the_lazy_rate_is_below_the_limit_of_stability(d, width, scale):
     """Gradient descent on a quadratic of curvature h is stable below 2 / h; the curvature is that of the network's

@@ -24,6 +24,12 @@ def test_a_large_start_turns_nothing_and_a_small_one_finds_the_teacher_without_d
     assert lazy["farthest"] >= lazy["rotation"]
 
 
+def test_the_rotation_is_the_median_neuron_s(monkeypatch):
+    monkeypatch.setattr(cells, "rotations", lambda before, after: torch.tensor([9.0, 1.0, 2.0]))
+    found = cells.lazy_recovery_cell(WEIGHTS, 4, 4, 1.0, steps=2, seed=0)
+    assert found["rotation"] == 2 and found["farthest"] == 9
+
+
 def test_only_the_decreasing_decay_gets_all_of_it():
     """In 24 runs with this teacher (d = 5, 10, 20) shares and losses kept this order, 1e-4 at 0.89 and less."""
     found = cells.constant_decays_cell(WEIGHTS, 5, 30, [3e-2, 1e-4, 0.0], steps=400, seed=1)
@@ -59,7 +65,13 @@ def test_a_close_pair_of_opposite_signs_cancels_under_decay_and_one_of_equal_sig
     same, opposite = (cells.close_pair_cell(8.0, signs, 4, 20, seed=1) for signs in ("same", "opposite"))
     wide = cells.close_pair_cell(45.0, "opposite", 4, 20, seed=1)
     assert same["recovered"] > 0.8 and same["mass"] == pytest.approx(1, abs=0.01)
-    assert opposite["recovered"] < 0.05 and opposite["mass"] < 0.6
+    assert opposite["recovered"] < 0.05 and opposite["mass"] < 0.6 and opposite["found"] < 0.05
+    assert opposite["recovered_without"] > 0.8 and opposite["found_without"] > 0.7
+    assert opposite["mass_without"] > opposite["mass"]
+    lossy = cells.close_pair_cell(12.0, "opposite", 4, 20, seed=1)
+    assert (
+        lossy["recovered"] > 0.99 and lossy["found"] == pytest.approx(lossy["mass"], abs=0.02) and lossy["mass"] < 0.9
+    )
     assert wide["recovered"] > 0.99 and wide["mass"] == pytest.approx(1, abs=0.01) and wide["loss"] < 1e-5
 
 

@@ -120,7 +120,7 @@ def test_a_teacher_of_relus_with_any_affine_part_gives_the_same_student():
 def test_the_risk_is_the_mean_square_on_fresh_points():
     """The standard error of the mean square over 200,000 points is under one per cent of it."""
     X, W, a = drawn(60, 5), drawn(4, 5, label="w"), drawn(4, label="a")
-    y = labels(X, noise=0.5)
+    y = labels(X, noise=0.5) + 0.8  # so that the intercept counts
     ones = np.column_stack((np.ones(60), X.numpy()))
     affine = np.linalg.lstsq(ones, (y - (X @ W.T).abs() @ a).numpy(), rcond=None)[0]
     fresh = drawn(200_000, 5, label="fresh")
@@ -169,9 +169,10 @@ def test_the_student_depends_on_its_generator_alone():
         ({"decays": [-1.0]}, "decays[0] = -1"),
         ({"decays": []}, "decays = "),
         ({"steps": 0}, "steps = 0"),
+        ({"start": "none"}, "start = 'none'"),
         ({"decays": [1e9], "steps": 50}, "make the descent diverge"),
     ],
-    ids=["few", "shape", "affine", "width", "decay", "no decay", "steps", "divergence"],
+    ids=["few", "shape", "affine", "width", "decay", "no decay", "steps", "start", "divergence"],
 )
 def test_bad_input_ends_in_one_sentence(change, sentence):
     X = drawn(60, 5)

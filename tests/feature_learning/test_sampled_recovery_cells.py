@@ -47,8 +47,20 @@ def test_decay_is_all_that_differs_and_it_finds_the_teacher_and_a_smaller_risk()
     assert found["mass"] == pytest.approx(1, abs=0.05) and found["mass_without"] > 1.1
     assert max(found["risk"], found["risk_without"]) < 0.02
     same = cells.sampled_recovery_cell(WEIGHTS, 6, 100.0, 0.0, 20, decays=[0.0] * 3, seed=1)
+    constant, longer = (
+        cells.sampled_recovery_cell(WEIGHTS, 6, 100.0, 0.0, 20, decays=decays, seed=1)
+        for decays in ([3e-3] * 3, [3e-2, 1e-2, 3e-3, 1e-3, 3e-4])
+    )
     for name in ("recovered", "mass", "risk"):
+        assert constant[name] == found[f"{name}_constant"] and longer[name] == found[f"{name}_longer"]
         assert same[name] == same[f"{name}_without"] == found[f"{name}_without"]
+
+
+def test_a_small_start_finds_the_teacher_and_random_directions_do_with_decay():
+    """Over five seeds at d = 16, n = 80 d, the small start had 0.98 of the mass and random directions 0.99 or more."""
+    found = cells.sampled_recovery_cell(WEIGHTS, 6, 100.0, 0.0, 20, seed=1)
+    assert found["recovered_small"] > 0.9 and found["recovered_random"] > 0.9
+    assert found["risk_random"] != found["risk"] and found["risk_small"] < found["risk_without"]
 
 
 def test_a_size_is_in_units_of_d():

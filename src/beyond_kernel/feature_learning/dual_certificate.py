@@ -211,6 +211,48 @@ def steepness(eta: Callable[[torch.Tensor], torch.Tensor], U: torch.Tensor, V: t
     return float(((1 - eta(U).abs()) / angles_to(U, V).amin(-1).square()).min())
 
 
+def peak(eta: Certificate, degrees: float, generator: torch.Generator, count: int = 20_000) -> float:
+    """Return the largest |eta(u)| found more than so many degrees from the teacher, in all of R^d.
+
+    eta depends on the projection of u on the span of the teacher alone, a point of a ball of as many dimensions. Many
+    points of it are drawn, and the best hundred improved by random moves; a maximum may be missed, from below.
+
+    Args:
+        eta: the certificate.
+        degrees: angle to the teacher's neurons up to which points do not count, above 0.
+        generator: source of the points.
+        count: of points, at least 100.
+
+    Raises:
+        BadParameter: if a number is out of range.
+
+    Chapter: local_recovery.
+    """
+    onto = _span(eta.V)
+    (q, d), near = onto.shape, np.cos(np.deg2rad(real_number("degrees", degrees, above=0, most=90)))
+    whole_number("count", count, least=100)
+
+    def drawn(*size: int) -> torch.Tensor:
+        numbers = torch.randn(*size, generator=generator, dtype=torch.float64, device=generator.device)
+        return numbers.to(eta.V)
+
+    def value(points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        length = points.norm(dim=-1, keepdim=True)
+        points = points / (length if q == d else length.clamp(min=1))  # in all of R^d only the sphere is there
+        U = points @ onto
+        return torch.where((U @ eta.V.T).abs().amax(-1) < near, eta(U).abs(), -torch.inf), points
+
+    values, points = value(1.2 * torch.nn.functional.normalize(drawn(count, q), dim=1) * drawn(count, 1).abs())
+    best = values.topk(100).indices
+    values, points = values[best], points[best]
+    for size in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001):
+        for _ in range(60):
+            tried, moved = value(points + size * drawn(*points.shape))
+            better = tried > values
+            values, points = torch.where(better, tried, values), torch.where(better[:, None], moved, points)
+    return float(values.max())
+
+
 def circle(count: int, like: torch.Tensor) -> torch.Tensor:
     """Return unit vectors of the plane at evenly spaced angles from 0 to 180 degrees, without the end.
 
@@ -232,10 +274,15 @@ def circle(count: int, like: torch.Tensor) -> torch.Tensor:
     return torch.stack((turns.cos(), turns.sin()), 1)
 
 
+def _span(V: torch.Tensor) -> torch.Tensor:
+    """Return orthonormal rows that span those of V, shape (q, d)."""
+    _, values, right = torch.linalg.svd(V, full_matrices=False)
+    return right[values > max(V.shape) * torch.finfo(V.dtype).eps * values[0]]
+
+
 def _tangents(V: torch.Tensor) -> torch.Tensor:
     """Return for each row of V an orthonormal basis of what is orthogonal to it in the span of all, (r, q - 1, d)."""
-    _, values, right = torch.linalg.svd(V, full_matrices=False)
-    span = right[values > max(V.shape) * torch.finfo(V.dtype).eps * values[0]]
+    span = _span(V)
     across = torch.linalg.svd((V @ span.T)[:, None])[2][:, 1:]  # (r, q - 1, q)
     return across @ span
 

@@ -11,6 +11,7 @@ from beyond_kernel.feature_learning.dual_certificate import (
     circle,
     first_order,
     inequality,
+    peak,
     pre_certificate,
     residual_certificate,
     steepness,
@@ -29,6 +30,7 @@ from beyond_kernel.feature_learning.local_recovery import (
     total_mass,
 )
 from beyond_kernel.feature_learning.population_kernel import masses, population_loss
+from beyond_kernel.feature_learning.recovery_limits import weight_found
 from beyond_kernel.random_streams import generator_for
 
 PENALTY = 1e-2
@@ -37,6 +39,8 @@ TINY = 1e-9
 """Ridge penalty with which the least loss on frozen neurons is measured; smaller ones are lost in rounding."""
 GRID = 360
 """Directions of the half circle on which certificates are drawn, half a degree apart."""
+FAR = 3.0
+"""Degrees from the teacher's neurons beyond which a certificate is looked at for its peak."""
 FITTED = slice(1, 4)
 """Levels between which slopes are fitted, of decay 1e-2 to 1e-3; first order holds and the angles have settled."""
 
@@ -59,11 +63,13 @@ def stages_cell(
         ``null``: loss of the zero function; ``subspace``: mean length of the student's unit neurons in the span of the
         teacher's after stage 1, ``before`` at the start; ``random`` and ``frozen``: least loss of a head on the
         neurons of the start and on those of stage 1, ``frozen_wide`` with ten times as many; ``ridge``: loss after
-        stage 2, ``ridge_angle`` its mean angle. With decay first, without second: ``recovered`` (2, T) after the steps
-        ``at``, ``risk`` (2, T), and at the end ``share``, ``mass`` and ``end`` (2,), the mass over the teacher's and
-        the loss. At the end of each level of decay ``angle``, ``loss`` and, to first order, ``angle_predicted``,
-        ``loss_predicted``; fitted ``angle_slope``, ``loss_slope``; ``angle_ratio``, ``loss_ratio`` of measured and
-        predicted at decay 1e-3.
+        stage 2, ``ridge_angle`` its mean angle, ``ridge_mass`` its mass over the teacher's, ``ridge_found`` as below.
+        ``peak``: largest absolute certificate more than 3 degrees from the teacher. With decay first, without second:
+        ``recovered`` (2, T) after the steps ``at``, ``risk`` (2, T), and at the end ``share``, ``mass``, ``end`` and
+        ``found`` (2,): the mass over the teacher's, the loss, and the least share of its weight that a neuron of the
+        teacher has within 5 degrees. At the end of each level of decay ``angle``, ``loss`` and, to first order,
+        ``angle_predicted``, ``loss_predicted``; fitted ``angle_slope``, ``loss_slope``; ``angle_ratio``,
+        ``loss_ratio`` of measured and predicted at decay 1e-3.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -79,7 +85,7 @@ def stages_cell(
     at = sorted({0, *_spread(last, 40), *(steps * (k + 1) for k in range(len(DECAYS)))})
     path = _both(W, a, teacher, steps, at)
     loss, angle = population_loss(path.W, path.a, V, b), mean_angle(path.W, path.a, V)
-    recovered, mass = recovered_mass(path.W, path.a, V), total_mass(path.W, path.a)
+    recovered = recovered_mass(path.W, path.a, V)
     found = {
         "null": teacher.variance / 2,
         "before": _length_in_span(U, V),
@@ -93,10 +99,11 @@ def stages_cell(
         "recovered": recovered.T.cpu().numpy(),
         "risk": (2 * loss / teacher.variance).T.cpu().numpy(),
         "share": recovered[-1].cpu().numpy(),
-        "mass": (mass[-1] / teacher.mass).cpu().numpy(),
         "end": loss[-1].cpu().numpy(),
     }
     ends = [at.index(steps * (k + 1)) for k in range(len(DECAYS))]
+    found |= _masses_of(path, teacher)
+    found["peak"] = peak(pre_certificate(V, b.sign()), FAR, generator_for(seed, "peak", len(b)))
     return found | _against_decay(teacher, angle[ends, 0].cpu().numpy(), loss[ends, 0].cpu().numpy())
 
 
@@ -172,7 +179,7 @@ def _certificates(teacher: AbsoluteTeacher, W: torch.Tensor, a: torch.Tensor) ->
     V, b = teacher.V, teacher.b
     eta, grid = pre_certificate(V, b.sign()), circle(GRID, V)
     between = _turned(grid, 0.25)  # off the teacher's directions, where they stand on the grid
-    far = _nearest(between, teacher) > np.deg2rad(3.0)
+    far = _nearest(between, teacher) > np.deg2rad(FAR)
     lasso = torch.stack([grid_lasso(grid, V, b, lam) for lam in DECAYS])
     return {
         "grid": np.arange(GRID) * (180 / GRID),
@@ -192,6 +199,18 @@ def _both(W: torch.Tensor, a: torch.Tensor, teacher: AbsoluteTeacher, steps: int
     decays = torch.tensor(DECAYS, dtype=W.dtype, device=W.device)
     both = torch.stack((decays, torch.zeros_like(decays)), 1)
     return descend(torch.stack((W, W)), torch.stack((a, a)), teacher.V, teacher.b, both, steps, RATE / teacher.mass, at)
+
+
+def _masses_of(path: Path, teacher: AbsoluteTeacher) -> dict[str, np.ndarray | float]:
+    """Return total mass over the teacher's, and the least share found of a neuron's weight, at both ends of a path."""
+    mass = (total_mass(path.W[[0, -1]], path.a[[0, -1]]) / teacher.mass).cpu().numpy()
+    found = np.array(
+        [
+            [float((weight_found(path.W[k, j], path.a[k, j], teacher.V, 5.0) / teacher.b).min()) for j in (0, 1)]
+            for k in (0, -1)
+        ]
+    )
+    return {"ridge_mass": mass[0, 0], "ridge_found": found[0, 0], "mass": mass[1], "found": found[1]}
 
 
 def _against_decay(teacher: AbsoluteTeacher, angle: np.ndarray, loss: np.ndarray) -> dict[str, np.ndarray | float]:

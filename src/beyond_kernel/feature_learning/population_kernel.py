@@ -27,7 +27,7 @@ def absolute_kernel(cosines: torch.Tensor) -> torch.Tensor:
     Raises:
         TypeError: if cosines is no floating-point tensor.
 
-    Source: derived here; twice the sum of the arc-cosine kernels at rho and -rho of Cho and Saul 2009, less 2/pi.
+    Source: derived here; the sum of the arc-cosine kernels of order 1 of Cho and Saul 2009 at rho and -rho, less 2/pi.
     Chapter: local_recovery.
     """
     rho = floating("cosines", cosines).clamp(-1, 1)

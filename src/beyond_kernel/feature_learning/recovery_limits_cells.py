@@ -144,7 +144,9 @@ def close_pair_cell(
         steps: of each level of ``DECAYS``.
 
     Returns:
-        ``recovered``; ``mass`` in units of the teacher's; ``loss`` in units of Var f* / 2; ``recovered_without`` decay.
+        ``recovered``; ``mass`` in units of the teacher's; ``loss`` in units of Var f* / 2; ``recovered_without``,
+        ``mass_without`` decay; ``found`` and ``found_without``, the least share of its weight that a neuron of the
+        pair has near it.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -161,7 +163,10 @@ def close_pair_cell(
         "recovered": float(recovered[0]),
         "recovered_without": float(recovered[1]),
         "mass": float(total_mass(path.W[-1, 0], path.a[-1, 0])) / teacher.mass,
+        "mass_without": float(total_mass(path.W[-1, 1], path.a[-1, 1])) / teacher.mass,
         "loss": float(_losses(teacher, path)[0]),
+        "found": _least_found(teacher, path, 0, near),
+        "found_without": _least_found(teacher, path, 1, near),
     }
 
 
@@ -270,6 +275,11 @@ def _losses(teacher: AbsoluteTeacher, path: Path) -> torch.Tensor:
     """Return the loss at the end in units of Var f* / 2, in double precision, where it does not drown in rounding."""
     W, a = path.W[-1].double(), path.a[-1].double()
     return 2 * population_loss(W, a, teacher.V, teacher.b) / teacher.variance
+
+
+def _least_found(teacher: AbsoluteTeacher, path: Path, which: int, degrees: float) -> float:
+    W, a = path.W[-1, which].to(teacher.V), path.a[-1, which].to(teacher.b)
+    return float((weight_found(W, a, teacher.V, degrees) / teacher.b).min())
 
 
 def _copies(W: torch.Tensor, a: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:

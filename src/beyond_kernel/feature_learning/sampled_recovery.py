@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from beyond_kernel.checks import BadParameter, list_of, matrix, real_number, vector, whole_number
+from beyond_kernel.checks import BadParameter, list_of, matrix, one_of, real_number, vector, whole_number
 from beyond_kernel.feature_learning.absolute_teacher import AbsoluteTeacher
 from beyond_kernel.feature_learning.local_recovery import balanced
 from beyond_kernel.feature_learning.population_kernel import check_neurons, masses, population_loss
@@ -26,6 +26,10 @@ HALVINGS = 6
 """Step sizes that are tried, each half of the one before, until the descent does not diverge."""
 MOMENTUM = 0.9
 """Of the descent, which is then ten times as long in effect."""
+STARTS = ("stages", "random directions", "small")
+"""Where stage 3 may start from."""
+SMALL = 0.02
+"""Total mass of the small start over that of the head."""
 HEAD_PENALTY = 1e-2
 """Penalty of the ridge regression of the second stage."""
 
@@ -194,8 +198,12 @@ def recover(
     generator: torch.Generator,
     decays: Sequence[float] = SAMPLED_DECAYS,
     steps: int = LEVEL_STEPS,
+    start: str = "stages",
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the student (W, a) that the three stages find from n samples, all of them used in each stage.
+
+    Two other starts of stage 3 are there for comparison. One leaves stage 1 out. The other, small, has the directions
+    of stage 1 and masses of one size and alternating signs, a fiftieth of those of the head in sum.
 
     Args:
         X: inputs, shape (n, d) with n > d + 1.
@@ -204,6 +212,7 @@ def recover(
         generator: source of the directions at the start.
         decays: weight decay of one level after another, at least 0; all 0 for descent without decay.
         steps: of each level.
+        start: "stages", "random directions" or "small".
 
     Returns:
         Neurons (m, d) and their head (m,), dtype and device of X.
@@ -219,8 +228,14 @@ def recover(
         raise BadParameter("y is affine in x up to rounding: it must hold more for neurons to be found.")
     size = (whole_number("width", width), X.shape[1])
     drawn = torch.randn(*size, generator=generator, dtype=torch.float64, device=generator.device)
-    W, a = fit_sampled_head(sampled_first_step(drawn.to(X), sample), sample, HEAD_PENALTY)
-    rate = SAMPLED_RATE / float(masses(W, a).abs().sum())
+    bare = one_of("start", start, STARTS) == "random directions"
+    U = torch.nn.functional.normalize(drawn.to(X), dim=1) if bare else sampled_first_step(drawn.to(X), sample)
+    W, a = fit_sampled_head(U, sample, HEAD_PENALTY)
+    mass = float(masses(W, a).abs().sum())
+    rate = SAMPLED_RATE / mass
+    if start == "small":
+        signs = 1.0 - 2.0 * (torch.arange(width, dtype=X.dtype, device=X.device) % 2)
+        W, a = balanced(U, SMALL * mass / width * signs)
     for _ in range(HALVINGS):  # the mass may grow far beyond that of the head, where the first step saw nothing
         try:
             return descend_on_sample(W, a, sample, decays, steps, rate)

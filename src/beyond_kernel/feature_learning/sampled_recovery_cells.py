@@ -88,11 +88,13 @@ def sampled_recovery_cell(
     device: str = "cpu",
     seed: int,
 ) -> dict[str, float]:
-    """Run the three stages on n = ratio d samples with decreasing weight decay, and from the same start without decay.
+    """Run the three stages on n = ratio d samples with decreasing weight decay, and rivals on the same samples.
 
     Returns:
         ``recovered``, the share of the mass within some degrees of the teacher's neurons; ``mass``, all of it in units
-        of the teacher's; ``risk``, E (f - f*)^2 / Var f*; and the same ``..._without`` decay.
+        of the teacher's; ``risk``, E (f - f*)^2 / Var f*; and the same ``..._longer``, with two smaller decays after
+        the others; ``..._constant``, with the last decay in all steps; ``..._random``, with random directions instead
+        of stage 1; ``..._without`` decay; ``..._small``, without decay from a small start.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -100,9 +102,18 @@ def sampled_recovery_cell(
     teacher = _teacher(weights, angles, d, least_angle, seed, device)
     sample = _sample(teacher, _size(ratio, d), noise, device, seed)
     found: dict[str, float] = {}
-    for name, factor in (("", 1.0), ("_without", 0.0)):
+    nothing = [0.0] * len(decays)
+    rivals = {
+        "": (decays, "stages"),
+        "_longer": ([*decays, decays[-1] / 3, decays[-1] / 10], "stages"),
+        "_constant": ([decays[-1]] * len(decays), "stages"),
+        "_random": (decays, "random directions"),
+        "_without": (nothing, "stages"),
+        "_small": (nothing, "small"),
+    }
+    for name, (schedule, begin) in rivals.items():
         generator = generator_for(seed, "student", width, len(sample))
-        W, a = recover(sample.X, sample.y, width, generator, [factor * decay for decay in decays], steps)
+        W, a = recover(sample.X, sample.y, width, generator, schedule, steps, begin)
         found[f"recovered{name}"] = float(recovered_mass(W, a, teacher.V.to(W), degrees))
         found[f"mass{name}"] = float(total_mass(W, a)) / teacher.mass
         found[f"risk{name}"] = sampled_risk(W, a, sample.X, sample.y, teacher)
