@@ -168,10 +168,12 @@ NETWORK_CALLS = {
     "feature_learning.implicit_low_rank.network_values": {"W": W, "X": X, "leak": 0.1},
     "feature_learning.implicit_low_rank.orthogonality": {"X": X},
     "feature_learning.implicit_low_rank.stable_rank": {"W": W},
+    "feature_learning.implicit_low_rank.third_over_first": {"W": W},
     "feature_learning.implicit_low_rank.step_size": {"X": X, "rate": 1.0},
     "feature_learning.implicit_low_rank.train_in_span": {"W": W, "X": X, "y": y.sign()}
     | {"leak": 0.1, "rate": 1.0, "at": [0, 2]},
     "feature_learning.low_rank_theory.limit_point": {"X": X[:4], "y": y[:4].sign(), "leak": 0.1},
+    "feature_learning.low_rank_theory.step_correlations": {"X": X, "y": y.sign(), "leak": 0.1},
     "feature_learning.low_rank_theory.rank_after_one_step": {"X": X, "y": y.sign()}
     | {"width": 6, "size": 0.1, "leak": 0.1, "rate": 1.0},
     "feature_learning.quadratic_student.expected_push": {"W": W, "directions": FRAME, "weights": y[:2].abs()},

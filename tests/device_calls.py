@@ -163,7 +163,8 @@ CELLS = {
     "rank_path_cell": [LEAKY | {"law": law, "d": 30, "n": 8, "steps": 10} for law in ("gaussian", "clusters")],
     "third_cell": [LEAKY | {"level": 2.0, "n": 8, "steps": 10}],
     "labels_cell": [LEAKY | {"target": "z1*z2", "d": 5, "n": 30, "steps": 10, "n_test": 50}],
-    "flips_cell": [LEAKY | {"d": 40, "n": 10, "flips": 0.2, "spread": 4.0, "steps": 10, "n_test": 50}],
+    "flips_cell": [LEAKY | {"d": 40, "n": 10, "flips": 0.2, "distance": 4.0, "steps": 10, "n_test": 50}],
+    "axes_cell": [LEAKY | {"d": 40, "n": 10, "distance": 4.0, "steps": 10, "n_test": 50}],
     "chains_cell": [
         {"link": "he2", "beta": 1.0, "n_tasks": 8, "d": 8, "rate": 0.2, "runs": 2, "start": start, "loss": loss}
         for start, loss in (("same", "square"), ("random", "correlation"))

@@ -10,7 +10,13 @@ from torch.nn.functional import leaky_relu, softplus
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.implicit_low_rank import stable_rank, train_in_span
-from beyond_kernel.feature_learning.low_rank_theory import limit_point, orthogonal_rank, rank_after_one_step
+from beyond_kernel.feature_learning.low_rank_theory import (
+    limit_point,
+    orthogonal_rank,
+    rank_after_one_step,
+    rank_on_the_way,
+    step_correlations,
+)
 from beyond_kernel.random_streams import generator_for
 
 
@@ -82,6 +88,29 @@ def test_limit_on_orthogonal_inputs_by_hand(positive, leak):
         torch.testing.assert_close(found.directions, by_hand * 2 / ((1 + leak**2) * length**2), rtol=1e-7, atol=1e-9)
     assert stable_rank(found.directions) == pytest.approx(orthogonal_rank(leak, positive / n), rel=1e-7)
     assert found.consistent == (leak > 0)
+
+
+@pytest.mark.parametrize(("leak", "steps"), [(0.2, 2), (0.2, 6), (0.5, 3)])
+def test_rank_on_the_way_of_plain_descent(leak, steps):
+    """200 neurons, 60 orthogonal inputs: the time is a sum of the pulls of autograd; noise of rank n adds a little."""
+    X = torch.eye(60, dtype=torch.float64)
+    y = torch.ones(60, dtype=torch.float64)
+    y[::2] = -1
+    W, time = 1e-6 * drawn(200, 60), 0.0
+    for _ in range(steps):
+        time += 2 * float(torch.sigmoid(-y * by_torch(W, X, leak)).mean())
+        W = W - 30 * gradient_by_torch(W, X, y, leak)
+    assert steps - 1 < time < steps
+    assert stable_rank(W) == pytest.approx(rank_on_the_way(leak, time), rel=0.04)
+
+
+def test_correlations_of_slopes_are_those_of_many_neurons():
+    """The mean product of slopes of 200,000 Gaussian neurons, with an error below 1 / sqrt(200,000)."""
+    X, y = drawn(4, 3), drawn(4).sign()
+    slopes = torch.where(X @ drawn(3, 200_000) > 0, 1.0, 0.3)
+    torch.testing.assert_close(
+        step_correlations(X, y, 0.3), torch.outer(y, y) * (slopes @ slopes.T) / 200_000, rtol=0, atol=5e-3
+    )
 
 
 def correlated(n: int, d: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -36,7 +36,7 @@ def network_values(W: torch.Tensor, X: torch.Tensor, leak: float) -> torch.Tenso
         BadParameter: if a shape is wrong, m is odd or the leak out of range.
         TypeError: if W or X is no floating-point tensor.
 
-    Source: Frei et al. 2023, Section 1, with balanced heads. Chapter: implicit_low_rank.
+    Source: Frei, Vardi, Bartlett, Srebro and Hu 2023, Section 1, with balanced heads. Chapter: implicit_low_rank.
     """
     inner = matrix("X", X, _neurons(W).shape[1]) @ W.T
     return _slopes(inner, _leak(leak)).mul_(inner) @ _head(W)
@@ -87,7 +87,8 @@ def train_in_span(
         BadParameter: if a shape or a value is out of range, or ``at`` does not ascend.
         TypeError: if W, X or y is no floating-point tensor.
 
-    Source: Frei et al. 2023, Section 1, for the descent; the form in the span is ours. Chapter: implicit_low_rank.
+    Source: Frei, Vardi, Bartlett, Srebro and Hu 2023, Section 1; the form in the span is ours.
+    Chapter: implicit_low_rank.
     """
     matrix("X", X, _neurons(W).shape[1])
     label_signs(y, len(X))
@@ -135,13 +136,32 @@ def stable_rank(W: torch.Tensor) -> float:
         BadParameter: if W is no matrix or is zero.
         TypeError: if W is no floating-point tensor.
 
-    Source: Frei et al. 2023. Chapter: implicit_low_rank.
+    Source: Frei, Vardi, Bartlett, Srebro and Hu 2023. Chapter: implicit_low_rank.
 
     >>> stable_rank(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
     1.25
     """
-    squares = torch.linalg.svdvals(matrix("W", W)).square()
-    return float(squares.sum()) / real_number("|W|^2", float(squares[0]), above=0)
+    short = W if len(matrix("W", W)) <= W.shape[1] else W.T
+    squares = torch.linalg.eigvalsh(short @ short.T)  # many times faster than a decomposition of W
+    return float(squares.sum()) / real_number("|W|^2", float(squares[-1]), above=0)
+
+
+def third_over_first(W: torch.Tensor) -> float:
+    """Return the third singular value of W over its first.
+
+    Args:
+        W: matrix with at least three rows and columns, shape (m, d).
+
+    Raises:
+        BadParameter: if W is smaller, or zero.
+        TypeError: if W is no floating-point tensor.
+
+    Chapter: implicit_low_rank.
+    """
+    values = torch.linalg.svdvals(matrix("W", W))
+    if len(values) < 3:
+        raise BadParameter(f"W has {len(values)} singular values: it must have at least 3.")
+    return float(values[2]) / real_number("|W|", float(values[0]), above=0)
 
 
 def orthogonality(X: torch.Tensor) -> float:

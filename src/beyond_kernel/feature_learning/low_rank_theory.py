@@ -28,13 +28,38 @@ class LimitPoint(NamedTuple):
     consistent: bool
 
 
-def rank_after_one_step(X: torch.Tensor, y: torch.Tensor, width: int, size: float, leak: float, rate: float) -> float:
-    """Return the stable rank that one step from a small start has, at a large width.
+def step_correlations(X: torch.Tensor, y: torch.Tensor, leak: float) -> torch.Tensor:
+    """Return A with A_ik = y_i y_k E[phi'(<w, x_i>) phi'(<w, x_k>)] for a Gaussian neuron w, by the arcsine law.
 
-    For f near 0 the neurons after the step are independent, with second moment
-    (size^2 / d) I + (step / 2n)^2 X^T A X / m, where A_ik = y_i y_k (mean^2 + dev^2 (2 / pi) arcsin rho_ik), rho_ik is
-    the cosine of two inputs, and mean = (1 + leak) / 2 and dev = (1 - leak) / 2 are those of a slope of phi. Its trace
-    is divided by its largest eigenvalue, with the correction of first order in 1 / m for a sample of m neurons.
+    A slope of phi has the mean (1 + leak) / 2 and the deviation (1 - leak) / 2.
+
+    Args:
+        X, y: training sample, as in ``train_in_span``.
+        leak: slope below zero, from 0 to 1.
+
+    Returns:
+        Tensor of shape (n, n), dtype and device of X.
+
+    Raises:
+        BadParameter: if a value is out of range.
+        TypeError: if X or y is no floating-point tensor.
+
+    Source: derived here from the arcsine law. Chapter: implicit_low_rank.
+    """
+    signs = torch.outer(label_signs(y, len(matrix("X", X))), y)
+    mean, dev = (1 + _leak(leak)) / 2, (1 - leak) / 2
+    lengths = X.norm(dim=1)
+    cosines = (X @ X.T / lengths / lengths[:, None]).clamp(-1, 1)
+    return signs * (mean**2 + dev**2 * (2 / math.pi) * torch.arcsin(cosines))
+
+
+def rank_after_one_step(X: torch.Tensor, y: torch.Tensor, width: int, size: float, leak: float, rate: float) -> float:
+    """Return the stable rank that one step from a small start has, up to terms of second order in 1 / m.
+
+    For f near 0 the neurons after the step are independent, with second moment, on average over the two heads,
+    (size^2 / d) I + (step / 2n)^2 X^T A X / m and A = ``step_correlations``. Of m such neurons the sum of squares is m
+    times its trace, and the largest squared singular value m times its largest eigenvalue, times
+    1 + (1 / m) sum_k moment_k / (top - moment_k).
 
     Args:
         X, y: training sample, as in ``train_in_span``.
@@ -49,13 +74,8 @@ def rank_after_one_step(X: torch.Tensor, y: torch.Tensor, width: int, size: floa
     Source: derived here from the arcsine law. Chapter: implicit_low_rank.
     """
     n, d = matrix("X", X).shape
-    y, m = label_signs(y, n), even_width("width", width)
-    mean, dev = (1 + _leak(leak)) / 2, (1 - leak) / 2
-    K = X @ X.T
-    lengths = X.norm(dim=1)
-    cosines = (K / lengths / lengths[:, None]).clamp(-1, 1)
-    A = torch.outer(y, y) * (mean**2 + dev**2 * (2 / math.pi) * torch.arcsin(cosines))
-    values, basis = torch.linalg.eigh(K)
+    A, m = step_correlations(X, y, leak), even_width("width", width)
+    values, basis = torch.linalg.eigh(X @ X.T)
     root = basis * values.clamp(min=0).sqrt()
     moved = torch.linalg.eigvalsh(root.T @ A @ root).flip(0).clamp(min=0)[:d]
     start = real_number("size", size, least=0) ** 2 / d
@@ -89,6 +109,30 @@ def orthogonal_rank(leak: float, share: float = 0.5) -> float:
     ratio = (1 - _leak(leak) ** 2) / (1 + leak**2)
     p = real_number("share", share, least=0, most=1)
     return 2 / (1 + math.sqrt(max(1 - 4 * p * (1 - p) * ratio**2, 0)))
+
+
+def rank_on_the_way(leak: float, time: float) -> float:
+    """Return the stable rank at a time, for orthogonal inputs of one length, equal shares and many samples.
+
+    The time T counts steps in units of the first: later ones are shorter, as the loss has fallen. A neuron of head a
+    gets a slope 1 or leak at random in the first step, and afterwards the slope of a y_i. With mean and dev as in
+    ``step_correlations`` it is a mean T sum_i y_i x_i + dev (T - 1) sum_i x_i, plus dev times a sum of the samples with
+    random signs. So the rank is 1 + (dev / mean)^2 ((T - 1)^2 + 1) / T^2, which is least at T = 2.
+
+    Args:
+        leak: slope below zero, from 0 to 1.
+        time: T, at least 1.
+
+    Raises:
+        BadParameter: if an argument is out of range.
+
+    Source: derived here. Chapter: implicit_low_rank.
+
+    >>> [round(rank_on_the_way(0.2, time), 4) for time in (1, 2, 1000)]
+    [1.4444, 1.2222, 1.4436]
+    """
+    T = real_number("time", time, least=1)
+    return 1 + ((1 - _leak(leak)) / (1 + leak)) ** 2 * ((T - 1) ** 2 + 1) / T**2
 
 
 def limit_point(X: torch.Tensor, y: torch.Tensor, leak: float) -> LimitPoint:
