@@ -14,6 +14,7 @@ from beyond_kernel.feature_learning.implicit_low_rank_cells import (
     LAWS,
     checkpoints,
     labelled_inputs,
+    passed_at,
     rank_path_cell,
     third_cell,
 )
@@ -102,6 +103,16 @@ def test_the_third_direction_dies_where_the_level_is_high():
         )
         assert high < 0.03 and low > 3 * high
     assert third_cell(4, 0.2, **options, seed=0)["dim"] == 2000  # 4 * 20 / 0.2^2
+
+
+def test_a_curve_passes_where_its_power_law_does():
+    """The curve 3 x^-2 is 0.05 at x = sqrt(60); outside of the levels the nearest one is given."""
+    levels = [0.25, 1.0, 6.0, 9.0]
+    curve = [3 * level**-2 for level in levels]
+    assert passed_at(levels, curve, 0.05) == pytest.approx(60**0.5)
+    assert passed_at(levels, curve, 1e-3) == pytest.approx(9) and passed_at(levels, curve, 100) == pytest.approx(0.25)
+    with pytest.raises(BadParameter, match="levels and values are 4 and 3"):
+        passed_at(levels, curve[:3], 0.05)
 
 
 def test_a_seed_repeats_and_another_does_not():

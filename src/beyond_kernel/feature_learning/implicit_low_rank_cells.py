@@ -1,9 +1,11 @@
 """Rank along a training, for chapter implicit_low_rank: labels are coins, or the side of one of two clusters."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
-from beyond_kernel.checks import one_of, real_number, whole_number
+from beyond_kernel.checks import BadParameter, one_of, real_number, whole_number
 from beyond_kernel.feature_learning.implicit_low_rank import (
     boundary_normal,
     network_values,
@@ -71,23 +73,16 @@ def rank_path_cell(
     at = checkpoints(steps)
     start = small_start(width, d, size, generator, device)
     weights, values = train_in_span(start, X, y, leak, rate, at)
-    ends = weights[-1]
     singular = [values / values[0] for values in map(torch.linalg.svdvals, weights)]
-    agreeing = (fresh @ boundary_normal(ends)) * network_values(ends, fresh, leak) > 0
-    margins = y * values[-1]
     found = {
         "at": np.array(at),
         "ranks": np.array([float(ratios.square().sum()) for ratios in singular]),
         "thirds": np.array([float(ratios[2:3].sum()) for ratios in singular]),  # 0 where there are two
         "halves": np.array([stable_rank(W[: width // 2]) for W in weights]),
         "predicted": rank_after_one_step(X, y, width, size, leak, rate),
-        "errors": float((margins <= 0).double().mean()),
-        "agreement": float(agreeing.double().mean()),
-        "margin": float(margins.mean()),
-        "margins": float(margins.min() / margins.max()),
         "orthogonality": orthogonality(X),
     }
-    return found | _limit(X, y, leak, ends)
+    return found | _end(weights[-1], y * values[-1], fresh, leak) | _limit(X, y, leak, weights[-1])
 
 
 def third_cell(
@@ -145,6 +140,33 @@ def checkpoints(steps: int) -> list[int]:
     return [*(step for step in below if step < whole_number("steps", steps, least=10)), steps]
 
 
+def passed_at(levels: Sequence[float], values: Sequence[float], threshold: float) -> float:
+    """Return the level at which a falling curve passes a threshold, by a straight line on log scales.
+
+    Args:
+        levels: ascending, above 0, at least two.
+        values: of the curve there, above 0.
+        threshold: above 0.
+
+    Returns:
+        The level; the first or the last one where the curve passes outside of them.
+
+    Raises:
+        BadParameter: if the lengths differ or are below two.
+
+    Chapter: implicit_low_rank.
+
+    >>> round(passed_at([1, 2, 8], [1.0, 0.4, 0.1], 0.2), 6)
+    4.0
+    """
+    if len(levels) != len(values) or len(levels) < 2:
+        raise BadParameter(f"levels and values are {len(levels)} and {len(values)}: as many, and at least two of each.")
+    below = [place for place, value in enumerate(values) if value <= threshold]
+    right = min(max(below[0] if below else len(levels) - 1, 1), len(levels) - 1)
+    x, v = np.log(levels[right - 1 : right + 1]), np.log(values[right - 1 : right + 1])
+    return float(np.exp(np.interp(np.log(threshold), v[::-1], x[::-1])))
+
+
 def labelled_inputs(
     law: str, n: int, d: int, distance: float, generator: torch.Generator, device: str = "cpu"
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -170,6 +192,16 @@ def labelled_inputs(
         centre = drawn_directions(d, 1, 0)[:, 0].to(X) * real_number("distance", distance, least=0)
         X = X + y[:, None] * centre
     return X, y
+
+
+def _end(W: torch.Tensor, margins: torch.Tensor, fresh: torch.Tensor, leak: float) -> dict[str, float]:
+    agreeing = (fresh @ boundary_normal(W)) * network_values(W, fresh, leak) > 0
+    return {
+        "errors": float((margins <= 0).double().mean()),
+        "agreement": float(agreeing.double().mean()),
+        "margin": float(margins.mean()),
+        "margins": float(margins.min() / margins.max()),
+    }
 
 
 def _limit(X: torch.Tensor, y: torch.Tensor, leak: float, W: torch.Tensor) -> dict[str, float]:
