@@ -140,7 +140,7 @@ def flips_cell(
     rate: float,
     steps: int,
     *,
-    n_test: int = 1000,
+    n_test: int = 2000,
     device: str = "cpu",
     seed: int,
 ) -> dict[str, float]:
