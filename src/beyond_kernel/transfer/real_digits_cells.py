@@ -1,0 +1,227 @@
+"""The experiments of chapter real_digits, to be run over a grid."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from beyond_kernel.checks import BadParameter, list_of, one_of, whole_number
+from beyond_kernel.foundations.learning.samples import Sample
+from beyond_kernel.random_streams import generator_for
+from beyond_kernel.transfer.digit_curve import measured_errors, predicted_error, row_spectrum
+from beyond_kernel.transfer.digit_data import load_rows
+from beyond_kernel.transfer.digit_learners import (
+    fit_components,
+    fit_gaussian,
+    fit_linear,
+    fit_random_neurons,
+    fit_recursive,
+    fit_step,
+    fit_tangent,
+    seen_metric,
+)
+from beyond_kernel.transfer.digit_machines import choose_by_leave_one_out, fit_machine, gaussian_family
+from beyond_kernel.transfer.digit_measures import accuracy, class_error, root_of, tile_root, tile_shares
+from beyond_kernel.transfer.digit_network import fit_network
+from beyond_kernel.transfer.real_digits import ClassProblem, draw_classes, draw_transfer
+
+LEARNERS = {
+    "linear model": fit_linear,
+    "Gaussian kernel": fit_gaussian,
+    "components, Gaussian kernel": fit_components,
+    "tangent kernel": fit_tangent,
+    "random features": fit_random_neurons,
+    "one step": fit_step,
+    "recursive features": fit_recursive,
+    "trained network": fit_network,
+}
+"""The learners of the chapter by their labels."""
+SEERS = ("covariance", "recursive features", "one step", "trained network")
+"""The inputs themselves have a metric, and the three learners that learn one from labels."""
+METRICS = ("inputs as they are", *SEERS, "tiles of recursive features", "labelled tile alone")
+"""Metrics in which the second task is learnt; the last one is told where the label lives."""
+SHOWN = 6
+"""Neurons after the step whose directions are kept."""
+DRAWS = 4
+"""Samples averaged over for each point of a learning curve."""
+
+
+def digit_learner_cell(
+    data: str,
+    tiles: int,
+    learner: str,
+    n: int,
+    *,
+    beside: str = "images",
+    question: str = "class",
+    device: str = "cpu",
+    seed: int,
+) -> dict[str, float]:
+    """Return the error and the accuracy of a learner with n labels, all of which count, on rows kept for testing.
+
+    Args:
+        data: what ``source_of`` returned.
+        tiles: number of tiles, of which the first is labelled.
+        learner: a key of ``LEARNERS``.
+        n: number of labels.
+        beside: what the other tiles hold, "images" or "noise".
+        question: what the label is, "class" or "odd".
+        device: where everything lies.
+        seed: of everything drawn.
+
+    Returns:
+        ``error``, in units of the best constant's, ``accuracy``, and ``share`` of the trace of the learner's metric on
+        the labelled tile, NaN where it has none.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: real_digits.
+    """
+    fit = LEARNERS[one_of("learner", learner, list(LEARNERS))]
+    problem = draw_classes(load_rows(data), n, tiles, seed, beside=beside, question=question, device=device)
+    predictor = fit(problem, generator_for(seed, learner, n))
+    share = tile_shares(seen_metric(predictor), tiles)[0] if learner in SEERS else np.nan
+    return _scores(predictor, problem.test) | {"share": float(share)}
+
+
+def digit_picture_cell(data: str, tiles: int, n: int, *, device: str = "cpu", seed: int) -> dict[str, np.ndarray]:
+    """Return where on its inputs each of ``SEERS`` looks, after n labels, and directions of neurons after the step.
+
+    Args:
+        data: what ``source_of`` returned.
+        tiles: number of tiles, of which the first is labelled.
+        n: number of labels.
+        device: where everything lies.
+        seed: of everything drawn.
+
+    Returns:
+        ``share`` of the trace of each metric on the labelled tile, of shape (4,); ``diagonal`` of each metric over its
+        trace, of shape (4, d); ``directions``, of shape (6, d).
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: real_digits.
+    """
+    problem = draw_classes(load_rows(data), n, tiles, seed, device=device)
+    metrics, neurons = _metrics(problem, seed)
+    return {
+        "share": np.array([tile_shares(metric, tiles)[0] for metric in metrics]),
+        "diagonal": np.stack([(metric.diagonal() / metric.trace()).cpu().numpy() for metric in metrics]),
+        "directions": neurons[:SHOWN].cpu().numpy(),
+    }
+
+
+def second_task_cell(
+    data: str, tiles: int, n_source: int, sizes: Sequence[int], *, device: str = "cpu", seed: int
+) -> dict[str, np.ndarray | float]:
+    """Return how well the second half of the classes is learnt in metrics that were learnt on the first half.
+
+    In each metric a Gaussian kernel is fitted to N labels, its length and penalty chosen by leave-one-out. Beside
+    them stand recursive features that learn their metric from the labels of the second task alone.
+
+    Args:
+        data: what ``source_of`` returned.
+        tiles: number of tiles, of which the first is labelled.
+        n_source: most labels of the first task.
+        sizes: numbers N of labels of the second task.
+        device: where everything lies.
+        seed: of everything drawn.
+
+    Returns:
+        ``error`` and ``accuracy``, of shape (len(sizes), 7), a column for each of ``METRICS``; ``own_error`` and
+        ``own_accuracy`` of recursive features on the second task alone, with the largest N.
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: real_digits.
+    """
+    list_of("sizes", list(sizes), lambda name, value: whole_number(name, value, least=5))
+    source, target = draw_transfer(load_rows(data), tiles, n_source, seed, device=device)
+    if max(sizes) > len(target.train):
+        raise BadParameter(f"sizes = {list(sizes)} is out of range: the second task has {len(target.train)} labels.")
+    roots = _roots(source, seed)
+    rows = [[_scores(_in_metric(_first(target, N), root), target.test) for root in roots] for N in sizes]
+    own = _scores(_recursive(target, max(sizes), seed), target.test)
+    names = ("error", "accuracy")
+    found = {name: np.array([[scores[name] for scores in row] for row in rows]) for name in names}
+    return found | {f"own_{name}": own[name] for name in names}
+
+
+def row_curve_cell(
+    data: str, tiles: int, rows: int, sizes: Sequence[int], *, penalty: float = 0.01, device: str = "cpu", seed: int
+) -> dict[str, np.ndarray]:
+    """Return the learning curve of a Gaussian kernel on rows that were not drawn, predicted and measured.
+
+    Args:
+        data: what ``source_of`` returned.
+        tiles: number of tiles, of which the first is labelled.
+        rows: number N of rows, of which samples are drawn.
+        sizes: rows n in a sample, below N.
+        penalty: of ridge regression, not multiplied by n; the kernel is 1 on its diagonal.
+        device: where everything lies.
+        seed: of everything drawn.
+
+    Returns:
+        ``predicted`` and ``measured`` errors, in units of the best constant's, of shape (len(sizes),).
+
+    Raises:
+        BadParameter: if a parameter is out of range.
+
+    Chapter: real_digits.
+    """
+    problem = draw_classes(load_rows(data), rows, tiles, seed, device=device)
+    kernel = gaussian_family(problem.train)[1]  # half of the median distance, the length chosen most often
+    gram, outputs = kernel(problem.train.X), problem.train.y
+    spectrum = row_spectrum(gram, outputs)
+    stream = generator_for(seed, "samples of rows", tiles)
+    return {
+        "predicted": np.array([predicted_error(spectrum, n, penalty) for n in sizes]),
+        "measured": measured_errors(gram, outputs, list(sizes), penalty, DRAWS, stream),
+    }
+
+
+def _scores(predictor, test: Sample) -> dict[str, float]:
+    outputs = predictor(test.X)
+    return {"error": class_error(outputs, test.y), "accuracy": accuracy(outputs, test.y)}
+
+
+def _metrics(problem: ClassProblem, seed: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Return the metrics of ``SEERS`` on a problem, and the neurons after the step."""
+    n = len(problem.train)
+    machine, step, network = (LEARNERS[label](problem, generator_for(seed, label, n)) for label in SEERS[1:])
+    learnt = [seen_metric(predictor) for predictor in (machine, step, network)]
+    return [torch.cov(problem.train.X.T), *learnt], step.kernel.keywords["W"]
+
+
+def _roots(source: ClassProblem, seed: int) -> list[torch.Tensor]:
+    """Return the roots of ``METRICS`` after the source: the identity, the root of each metric, and two by tiles.
+
+    The metric of recursive features is a root of gradients already; from covariance and weights the root is taken.
+    """
+    metrics, _ = _metrics(source, seed)
+    d = source.train.X.shape[1]
+    here = {"dtype": metrics[0].dtype, "device": metrics[0].device}
+    labelled = torch.zeros(d, dtype=here["dtype"], device=here["device"])
+    labelled[: d // source.tiles] = 1
+    roots = [torch.eye(d, dtype=here["dtype"], device=here["device"])]
+    roots += [root_of(metric, 0.5 if place == 1 else 0.25) for place, metric in enumerate(metrics)]
+    return [*roots, tile_root(metrics[1], source.tiles), torch.diag(labelled)]
+
+
+def _first(problem: ClassProblem, N: int) -> Sample:
+    return Sample(problem.train.X[:N], problem.train.y[:N])
+
+
+def _in_metric(train: Sample, root: torch.Tensor):
+    """Fit a Gaussian kernel to inputs that are seen through a root."""
+    kernels = gaussian_family(train, root)
+    choice = choose_by_leave_one_out(train, kernels)
+    return fit_machine(train, kernels[choice.place], choice.penalty)
+
+
+def _recursive(target: ClassProblem, N: int, seed: int):
+    problem = ClassProblem(_first(target, N), target.test, tiles=target.tiles)
+    return fit_recursive(problem, generator_for(seed, "second task", N))

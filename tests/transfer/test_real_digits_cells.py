@@ -1,0 +1,107 @@
+"""The claims of the chapter at the smallest sizes at which they are seen, and labels that nobody may use."""
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.transfer import real_digits_cells as module
+from beyond_kernel.transfer.digit_data import load_rows
+from beyond_kernel.transfer.real_digits import split_rows
+from beyond_kernel.transfer.real_digits_cells import (
+    LEARNERS,
+    METRICS,
+    SEERS,
+    digit_learner_cell,
+    digit_picture_cell,
+    row_curve_cell,
+    second_task_cell,
+)
+
+
+@functools.cache
+def error(tiles: int, learner: str, n: int, **options) -> float:
+    """Geometric mean over two seeds on the small digits."""
+    return float(
+        np.exp(
+            np.mean(
+                [np.log(digit_learner_cell("digits", tiles, learner, n, **options, seed=s)["error"]) for s in (40, 41)]
+            )
+        )
+    )
+
+
+def over_kernel(tiles: int, learner: str, n: int, **options) -> float:
+    return error(tiles, learner, n, **options) / error(tiles, "Gaussian kernel", n, **options)
+
+
+def test_on_plain_digits_features_buy_little():
+    """At twelve seeds and n = 200: .83 to .95 for recursive features, 1.01 to 1.24 and 1.18 to 1.33 for the others."""
+    assert 0.75 < over_kernel(1, "recursive features", 200) < 1
+    assert over_kernel(1, "one step", 200) > 0.98 and over_kernel(1, "trained network", 200) > 1.05
+
+
+def test_among_distractors_features_pay():
+    """At twelve seeds: .58 to .68, .71 to .83, .77 to .87, and .98 to 1.07 for components."""
+    assert over_kernel(4, "recursive features", 200) < 0.75
+    assert over_kernel(4, "one step", 200) < 0.9 and over_kernel(4, "trained network", 200) < 0.95
+    assert 0.93 < over_kernel(4, "components, Gaussian kernel", 200) < 1.1
+    assert error(4, "random features", 200) > error(4, "Gaussian kernel", 200) > error(1, "Gaussian kernel", 200) * 2
+
+
+def test_components_tell_images_from_noise():
+    """Pairs of twenty seeds at n = 200: .77 to .86; single seeds .76 to .87."""
+    assert over_kernel(4, "components, Gaussian kernel", 200, beside="noise") < 0.93
+
+
+def test_neurons_look_at_the_labelled_tile():
+    found = digit_picture_cell("digits", 4, 300, seed=40)
+    share = dict(zip(SEERS, found["share"], strict=True))
+    assert share["covariance"] == pytest.approx(0.25, abs=0.02)
+    assert share["one step"] > 0.65 and share["recursive features"] > 0.42 and share["trained network"] > 0.33
+    assert found["diagonal"].shape == (4, 256) and found["directions"].shape == (6, 256)
+    np.testing.assert_allclose(found["diagonal"].sum(1), 1)
+    np.testing.assert_allclose(found["diagonal"][:, :64].sum(1), found["share"])
+    again = [digit_learner_cell("digits", 4, label, 300, seed=40)["share"] for label in SEERS[1:]]
+    np.testing.assert_allclose(again, found["share"][1:])
+
+
+def test_what_carries_over_is_where_the_label_lives():
+    """Errors of the second task: knowing the tile saves most, learnt tiles most of that, the whole metric little."""
+    found = second_task_cell("digits", 4, 500, [200], seed=40)
+    as_is, *_, by_tile, told = (found["error"][0, METRICS.index(name)] for name in METRICS)
+    metric = found["error"][0, METRICS.index("recursive features")]
+    assert told < by_tile < 0.75 * as_is and by_tile < metric < 1.05 * as_is
+    plain = second_task_cell("digits", 1, 500, [200], seed=40)["error"][0]
+    assert plain[METRICS.index("recursive features")] > 0.85 * plain[0]
+    assert plain[-1] == plain[0] == pytest.approx(plain[-2])
+    assert plain[0] == pytest.approx(found["error"][0, -1])  # the labelled tile alone is the image alone
+
+
+def test_the_curve_is_predicted_among_distractors():
+    found = row_curve_cell("digits", 4, 800, [50, 200, 400], seed=40)
+    np.testing.assert_allclose(found["predicted"], found["measured"], rtol=0.08)
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_learner_uses_no_label_beyond_the_n(learner, monkeypatch):
+    """The labels of all other rows of the pool are shuffled, and of the test they are not."""
+    data = load_rows("digits")
+    rest, labels = split_rows(len(data.labels), 5)[1][60:].numpy(), data.labels.copy()
+    labels[rest] = np.random.default_rng(0).permutation(labels[rest])
+    expected = digit_learner_cell("digits", 2, learner, 60, seed=5)
+    monkeypatch.setattr(module, "load_rows", lambda name: replace(data, labels=labels))
+    assert digit_learner_cell("digits", 2, learner, 60, seed=5)["error"] == expected["error"]
+
+
+def test_bad_parameters_are_refused():
+    with pytest.raises(BadParameter, match="learner = 'kernel'"):
+        digit_learner_cell("digits", 2, "kernel", 60, seed=0)
+    with pytest.raises(BadParameter, match="second task has"):
+        second_task_cell("digits", 2, 100, [20, 1200], seed=0)
+    with pytest.raises(BadParameter, match=r"sizes\[0\] = 3"):
+        second_task_cell("digits", 2, 100, [3], seed=0)
+    with pytest.raises(BadParameter, match="n = 5000"):
+        digit_learner_cell("digits", 2, "Gaussian kernel", 5000, seed=0)
