@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import leaky_relu, softplus
+from leaky_network import by_torch, drawn, gradient_by_torch
+from torch.nn.functional import softplus
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.implicit_low_rank import (
@@ -18,24 +19,6 @@ from beyond_kernel.feature_learning.implicit_low_rank import (
     step_size,
     train_in_span,
 )
-from beyond_kernel.random_streams import generator_for
-
-
-def drawn(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    return torch.randn(*shape, generator=generator_for(seed, "test", *shape), dtype=torch.float64).to(dtype)
-
-
-def by_torch(W: torch.Tensor, X: torch.Tensor, leak: float) -> torch.Tensor:
-    """Return the network of torch's own parts."""
-    hidden = leaky_relu(X @ W.T, negative_slope=leak)
-    half = len(W) // 2
-    return (hidden[:, :half].sum(1) - hidden[:, half:].sum(1)) / math.sqrt(len(W))
-
-
-def gradient_by_torch(W: torch.Tensor, X: torch.Tensor, y: torch.Tensor, leak: float) -> torch.Tensor:
-    W = W.clone().requires_grad_()
-    softplus(-y * by_torch(W, X, leak)).mean().backward()
-    return W.grad
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)

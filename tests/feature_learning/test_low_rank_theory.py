@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from leaky_network import by_torch, drawn, gradient_by_torch
 from scipy.optimize import minimize
-from torch.nn.functional import leaky_relu, softplus
 
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.feature_learning.implicit_low_rank import stable_rank, train_in_span
@@ -17,24 +17,6 @@ from beyond_kernel.feature_learning.low_rank_theory import (
     rank_on_the_way,
     step_correlations,
 )
-from beyond_kernel.random_streams import generator_for
-
-
-def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*shape, generator=generator_for(seed, "test", *shape), dtype=torch.float64)
-
-
-def by_torch(W: torch.Tensor, X: torch.Tensor, leak: float) -> torch.Tensor:
-    """Return the network of torch's own parts."""
-    hidden = leaky_relu(X @ W.T, negative_slope=leak)
-    half = len(W) // 2
-    return (hidden[:, :half].sum(1) - hidden[:, half:].sum(1)) / math.sqrt(len(W))
-
-
-def gradient_by_torch(W: torch.Tensor, X: torch.Tensor, y: torch.Tensor, leak: float) -> torch.Tensor:
-    W = W.clone().requires_grad_()
-    softplus(-y * by_torch(W, X, leak)).mean().backward()
-    return W.grad
 
 
 def one_step(X, y, width, size, leak, rate, seed):

@@ -13,7 +13,7 @@ from beyond_kernel.feature_learning.implicit_low_rank import (
 from beyond_kernel.feature_learning.implicit_low_rank_cells import labelled_inputs
 from beyond_kernel.feature_learning.low_rank_theory import limit_point
 from beyond_kernel.feature_learning.quadratic_student import small_start
-from beyond_kernel.foundations.learning.kernel_ridge import kernel_ridge
+from beyond_kernel.foundations.learning.kernel_ridge import KernelPredictor, kernel_ridge
 from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_inputs
 from beyond_kernel.foundations.targets.hidden_directions import drawn_directions
 from beyond_kernel.foundations.targets.target import parse_target
@@ -62,8 +62,7 @@ def labels_cell(
     fresh = draw_inputs("gaussian", whole_number("n_test", n_test), d, generator, device=device)
     y, truth = (_sign(polynomial(inputs)) for inputs in (X, fresh))
     W0 = small_start(width, d, size, generator, device)
-    (W,), (values,) = train_in_span(W0, X, y, leak, rate, [whole_number("steps", steps)])
-    kernel = fit_gaussian_kernel(Problem(Sample(X, y), Sample(fresh, truth)), generator)
+    W, values, kernel = _network_and_kernel(W0, Sample(X, y), Sample(fresh, truth), leak, rate, steps)
     line = kernel_ridge(Sample(X, y), _inner_products)
     hidden = polynomial.directions.to(X)
     return {
@@ -115,8 +114,7 @@ def axes_cell(
     generator = generator_for(seed, "axes", d, n)
     (X, y), (fresh, truth) = (_on_axes(count, d, distance, generator, device) for count in (n, n_test))
     W0 = small_start(width, d, size, generator, device)
-    (W,), (values,) = train_in_span(W0, X, y, leak, rate, [whole_number("steps", steps)])
-    kernel = fit_gaussian_kernel(Problem(Sample(X, y), Sample(fresh, truth)), generator)
+    W, values, kernel = _network_and_kernel(W0, Sample(X, y), Sample(fresh, truth), leak, rate, steps)
     quadratic = kernel_ridge(Sample(X, y), lambda X, Z=None: (_inner_products(X, Z) / d) ** 2)
     found = network_values(W, fresh, leak)
     return {
@@ -172,8 +170,7 @@ def flips_cell(
     flipped = torch.rand(n, generator=generator, dtype=torch.float64, device="cpu").to(device)
     y = torch.where(flipped < real_number("flips", flips, least=0, most=0.5), -clean, clean)
     W0 = small_start(width, d, size, generator, device)
-    (W,), (values,) = train_in_span(W0, X, y, leak, rate, [whole_number("steps", steps)])
-    kernel = fit_gaussian_kernel(Problem(Sample(X, y), Sample(fresh, truth)), generator)
+    W, values, kernel = _network_and_kernel(W0, Sample(X, y), Sample(fresh, truth), leak, rate, steps)
     margin = limit_point(X, y, 1.0).directions[0] if n <= d else None
     return {
         "errors": _wrong(values, y),
@@ -184,6 +181,14 @@ def flips_cell(
         "margin": float("nan") if margin is None else _wrong(fresh @ margin, truth),
         "rank": stable_rank(W),
     }
+
+
+def _network_and_kernel(
+    W0: torch.Tensor, train: Sample, fresh: Sample, leak: float, rate: float, steps: int
+) -> tuple[torch.Tensor, torch.Tensor, KernelPredictor]:
+    """Return the weights of the trained network, its values on the samples, and the tuned Gaussian kernel."""
+    (W,), (values,) = train_in_span(W0, train.X, train.y, leak, rate, [whole_number("steps", steps)])
+    return W, values, fit_gaussian_kernel(Problem(train, fresh), torch.Generator())  # which draws nothing
 
 
 def _on_axes(
