@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import founding
 import ledger
 import nbformat
 from parameter_table import folded, parameter_table
@@ -40,6 +41,7 @@ def assemble(root: Path, runs: Sequence[Run]) -> ledger.Claims:
         write_figures(notebook, source / "book" / "figures")
     titles = {chapter: title(notebook) for chapter, notebook in notebooks.items()}
     ledger.write_page(source / "book" / "claims.md", claims, titles)
+    founding.write_page(source / "book", claims)
     ledger.write_data(root / "_build" / "claims.json", claims, runs[0].profile)
     return claims
 

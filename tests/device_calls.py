@@ -4,6 +4,7 @@ import functools
 from dataclasses import replace
 
 import torch
+from device_calls_of_transfer import TRANSFER_CELLS
 
 from beyond_kernel.escaping_the_kernel.depth_separation import fit_clipped_head, fit_linear_head, fit_norm_stump
 from beyond_kernel.escaping_the_kernel.good_directions import fit_joint_model, fit_regularised_model
@@ -28,6 +29,7 @@ from beyond_kernel.feature_learning.structured_inputs import (
     fit_normalised_step,
 )
 from beyond_kernel.feature_learning.trained_network import fit_trained_network
+from beyond_kernel.foundations.learning.networks import symmetric_init
 from beyond_kernel.kernel_regime.kernel_learners import (
     fit_gaussian_kernel,
     fit_oracle,
@@ -36,6 +38,7 @@ from beyond_kernel.kernel_regime.kernel_learners import (
     fit_tangent_kernel,
 )
 from beyond_kernel.kernel_regime.laplace_kernel import fit_laplace_kernel
+from beyond_kernel.transfer.fine_tuning import fit_fine_tuned
 from beyond_kernel.transfer.frozen_representation import (
     fit_transferred,
     fit_transferred_metric,
@@ -95,6 +98,9 @@ LEARNERS = {
     "norm stump": fit_norm_stump,
     "transferred": fit_pretrained,
     "transferred metric": fit_with_learnt_metric,
+    "fine-tuned": functools.partial(
+        fit_fine_tuned, network=symmetric_init(20, 6, torch.Generator().manual_seed(0)), steps=100
+    ),
     "one step, normalised": functools.partial(fit_normalised_step, width=200),
     "first principal component": functools.partial(fit_first_component, width=200),
     "known direction": functools.partial(fit_known_direction, width=200),
@@ -280,4 +286,4 @@ CELLS = {
     "width_recovery_cell": [RECOVERY],
     "starts_cell": [RECOVERY, {"weights": [1, -1], "angles": [0, 70], "d": 2, "width": 4, "steps": 3}],
     "nonnegative_cell": [RECOVERY | {"weights": [1, 1]}],
-}
+} | TRANSFER_CELLS

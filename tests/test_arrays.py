@@ -12,11 +12,12 @@ from array_calls_of_certificates import BATCHED, CERTIFICATE_CALLS
 from array_calls_of_networks import NETWORK_CALLS
 from array_calls_of_recovery import RECOVERY_CALLS
 from array_calls_of_symmetry import SYMMETRY_CALLS
+from array_calls_of_transfer import TRANSFER_CALLS
 
 import beyond_kernel
 from beyond_kernel.checks import BadParameter
 
-ROOMS = ("foundations", "kernel_regime", "feature_learning", "escaping_the_kernel", "transfer")
+ROOMS = ("foundations", "kernel_regime", "feature_learning", "escaping_the_kernel", "transfer", "which_method_wins")
 
 
 def public_functions():
@@ -35,7 +36,7 @@ def public_functions():
 
 
 PUBLIC = public_functions()
-CALLS = KERNEL_CALLS | NETWORK_CALLS | RECOVERY_CALLS | SYMMETRY_CALLS | CERTIFICATE_CALLS
+CALLS = KERNEL_CALLS | NETWORK_CALLS | RECOVERY_CALLS | SYMMETRY_CALLS | CERTIFICATE_CALLS | TRANSFER_CALLS
 
 INNER = {  # pieces of kernels and of training loops, which get what these have checked
     "escaping_the_kernel.clipped_neuron.clipped_gradient",
@@ -53,6 +54,7 @@ INNER = {  # pieces of kernels and of training loops, which get what these have 
     "kernel_regime.dual_quadrature.mean_of_products",
     "kernel_regime.dual_quadrature.product_mean",
     "kernel_regime.sparse_bias.sparse_bias_profile",
+    "transfer.link_correlations.link_products",
 }
 CASES = [(name, argument) for name in CALLS for argument in PUBLIC.get(name, (None, []))[1] if argument in CALLS[name]]
 ANY_SHAPE = BATCHED | {
@@ -61,6 +63,7 @@ ANY_SHAPE = BATCHED | {
     ("escaping_the_kernel.clipped_neuron.clip", "z"),
     ("feature_learning.trained_network.trainable_init", "like"),
     ("foundations.targets.hermite.hermite", "x"),
+    ("transfer.rank_one_task.network_risk", "rows"),
     ("foundations.targets.hermite.hermite_table", "x"),
 }
 

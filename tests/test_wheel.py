@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+DATA = {f"beyond_kernel/which_method_wins/stored_needs.{kind}" for kind in ("csv", "json")}
+"""What the package holds besides modules: the stored sweep."""
 SOURCES = ("src", "pyproject.toml", "README.md", "LICENSE", "LICENSE-TEXT")
 
 ALONE = """
@@ -114,10 +116,10 @@ def alone(folder: Path, code: str) -> str:
     return done.stdout
 
 
-def test_the_wheel_holds_every_module_both_licences_and_nothing_else(wheel):
+def test_the_wheel_holds_every_module_its_data_both_licences_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
-    assert {name for name in names if ".dist-info/" not in name} == modules
+    assert {name for name in names if ".dist-info/" not in name} == modules | DATA
     about = {name.split(".dist-info/")[1] for name in names if ".dist-info/" in name}
     assert {"licenses/LICENSE", "licenses/LICENSE-TEXT", "METADATA"} <= about
     assert wheel.name.startswith(f"beyond_kernel-{PROJECT['version']}-py3-none-any")

@@ -111,6 +111,7 @@ LEARNER_STYLE = {
     "reused batch": Style(_INDIGO, "x", "--"),
     "spectral method": Style(_PLUM, _FOUR_POINTS, "--"),
     "network SGD": Style(_GREEN, ">", "-.", filled=False),
+    "components, Gaussian kernel": Style(_PINK, "8", _THREE_DOTS, filled=False),
     "fine-tuned": Style(_INDIGO, "p", "-.", filled=False),
 }
 """Style of each method by its label, the same through the whole book."""

@@ -98,6 +98,7 @@ def test_package_imports_only_what_it_declares(path):
 @pytest.mark.parametrize("path", python_files("src"), ids=name_of)
 def test_parts_build_on_earlier_parts_only(path):
     part = path.relative_to(PACKAGE).parts[0]
+    part = PARTS[-1] if part == "__main__.py" else part  # the command in a terminal asks the last part
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert backward_imports(part if part in PARTS else "", tree) == []
 

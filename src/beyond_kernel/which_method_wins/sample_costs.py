@@ -4,8 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-
-import xarray
+from typing import TYPE_CHECKING
 
 from beyond_kernel.checks import BadParameter, list_of, whole_number
 from beyond_kernel.foundations.exponents.exponents import generative_exponent
@@ -14,6 +13,9 @@ from beyond_kernel.foundations.exponents.links import as_link
 from beyond_kernel.foundations.targets.algebra import Polynomial, gradient, order
 from beyond_kernel.foundations.targets.exact_rank import exact_rank
 from beyond_kernel.foundations.targets.target import Target
+
+if TYPE_CHECKING:  # loaded with the one function that needs it, so that a command in a terminal need not wait
+    import xarray
 
 _SEARCH = "feature_learning/information_exponent"
 
@@ -117,7 +119,7 @@ def _place(cost: Cost) -> str:
     return f"{before}{told_in}: {name}".replace("_", " ")
 
 
-def predicted_orders(costs: Sequence[Cost], dims: Sequence[int]) -> xarray.DataArray:
+def predicted_orders(costs: Sequence[Cost], dims: Sequence[int]) -> "xarray.DataArray":
     """Return n = d^exponent with dimensions methods and d; methods of one exponent share a line.
 
     Args:
@@ -129,6 +131,8 @@ def predicted_orders(costs: Sequence[Cost], dims: Sequence[int]) -> xarray.DataA
 
     Chapter: targets_and_inputs.
     """
+    import xarray
+
     list_of("dims", dims, whole_number)
     shared: dict[float, list[Cost]] = {}
     for cost in sorted((cost for cost in costs if cost.holds), key=lambda cost: -cost.exponent):

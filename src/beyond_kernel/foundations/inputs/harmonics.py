@@ -5,7 +5,7 @@ from itertools import product
 
 import torch
 
-from beyond_kernel.foundations.targets.algebra import Index, hermite_as_powers, order
+from beyond_kernel.foundations.targets.algebra import Index, hermite_as_powers, index_factorial, order
 from beyond_kernel.foundations.targets.target import Target
 
 _Powers = dict[Index, float]
@@ -20,7 +20,9 @@ def sphere_energies(target: Target) -> torch.Tensor:
 
         sum_j c_j d^j Laplacian^j p
 
-    is its harmonic part of degree m, and what is left, -sum_{j>0} c_j d^j Laplacian^j p, has lower degree.
+    is its harmonic part of degree m, and what is left, -sum_{j>0} c_j d^j Laplacian^j p, has lower degree. The energy
+    of the harmonic part is sum_j c_j |Laplacian^j p|^2 times d^m / (d (d + 2) ... (d + 2m - 2)), with
+    |p|^2 = sum_alpha alpha! p_alpha^2: under this product |x|^2 and the Laplacian are adjoint. One pass over the terms.
 
     Args:
         target: polynomial target.
@@ -37,16 +39,16 @@ def sphere_energies(target: Target) -> torch.Tensor:
     by_degree: dict[int, _Powers] = {}
     for index, coefficient in _in_powers(target).items():
         by_degree.setdefault(order(index), {})[index] = coefficient
-    parts: dict[int, _Powers] = {}
+    energies = [0.0] * (target.degree + 1)
     for m in range(target.degree, -1, -1):
-        images = _laplacians(by_degree.pop(m, {}))
+        images = laplacians(by_degree.pop(m, {}))
         factor = 1.0
         for j, image in enumerate(images):
             if j:
                 factor *= -target.dim / (2 * j * (2 * m + target.dim - 2 - 2 * j))
                 _add(by_degree.setdefault(m - 2 * j, {}), image, -factor)
-            _add(parts.setdefault(m, {}), image, factor)
-    energies = [_square_mean(parts.get(k, {}), target.dim) for k in range(target.degree + 1)]
+            energies[m] += factor / target.dim**j * _square(image)
+        energies[m] = max(energies[m], 0.0) * math.prod(target.dim / (target.dim + 2 * i) for i in range(m))
     return torch.tensor(energies, dtype=torch.float64, device="cpu")
 
 
@@ -61,8 +63,17 @@ def _in_powers(target: Target) -> _Powers:
     return total
 
 
-def _laplacians(polynomial: _Powers) -> list[_Powers]:
-    """Return the polynomial, its Laplacian, and so on until nothing is left."""
+def laplacians(polynomial: _Powers) -> list[_Powers]:
+    """Return the polynomial, its Laplacian, and so on until nothing is left.
+
+    Args:
+        polynomial: in powers, its coefficients by multi-index.
+
+    Chapters: degree_by_degree, which_method_wins.
+
+    >>> laplacians({((1, 2),): 3.0})
+    [{((1, 2),): 3.0}, {(): 6.0}]
+    """
     found = [polynomial]
     while found[-1]:
         image: _Powers = {}
@@ -80,14 +91,6 @@ def _add(total: _Powers, terms: _Powers, factor: float) -> None:
         total[index] = total.get(index, 0.0) + factor * value
 
 
-def _square_mean(polynomial: _Powers, d: int) -> float:
-    """Return E p(z)^2: E prod z_i^{2 a_i} = d^s prod (2 a_i - 1)!! / (d (d + 2) ... (d + 2s - 2)), s = sum a_i."""
-    total = 0.0
-    for (first, x), (second, y) in product(polynomial.items(), repeat=2):
-        exponents = dict(first)
-        for variable, e in second:
-            exponents[variable] = exponents.get(variable, 0) + e
-        if not any(e % 2 for e in exponents.values()):
-            pairings = math.prod(math.prod(range(1, e, 2)) for e in exponents.values())
-            total += x * y * pairings * math.prod(d / (d + 2 * i) for i in range(sum(exponents.values()) // 2))
-    return total
+def _square(polynomial: _Powers) -> float:
+    """Return sum_alpha alpha! a_alpha^2, which is E p(x)^2 under N(0, I) where p is harmonic."""
+    return sum(value**2 * index_factorial(index) for index, value in polynomial.items())

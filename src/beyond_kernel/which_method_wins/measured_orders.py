@@ -1,0 +1,184 @@
+"""Constants of a method for one target, from the stored sweep: which of its targets count, and at which noise."""
+
+import math
+from bisect import bisect, bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import permutations
+
+from beyond_kernel.foundations.targets.algebra import Index
+from beyond_kernel.foundations.targets.target import Target, parse_target
+from beyond_kernel.which_method_wins.order_constants import Constant, Measured, order_constant
+from beyond_kernel.which_method_wins.sample_costs import Cost, sample_costs
+from beyond_kernel.which_method_wins.stored_needs import NOISE, middle_need, stored_needs, stored_searches
+
+LOUDEST = 1.0
+"""Noise, in standard deviations of the target, up to which constants were tried."""
+LEVELS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8)
+"""Risks at which constants are read off the sweep."""
+_MOST_RENAMED = 4
+
+
+def noise_weight(target: Target, noise: float, threshold: float) -> float:
+    """Return by how much more samples noise costs than in the sweep: (risk + noise^2) / (risk + 0.1^2), at least 1.
+
+    In the theory of kernels a risk that is read without noise takes a number of samples proportional to risk plus
+    noise^2, all in units of Var f*. For the learners of the sweep that is a rule: recursive features and the metric
+    kernel of one step took 0.9 to 1.7 times as much, at noise 0.5 and 1, on three targets at d = 8 and 12.
+
+    Args:
+        target: f*, not constant.
+        noise: standard deviation of the label noise, in the units of the target.
+        threshold: risk to be reached, in units of Var f*.
+
+    Source: ``samples_for_risk``, at a fixed resolution. Chapter: which_method_wins.
+
+    >>> round(noise_weight(parse_target("2*z1", 3), 1.0, 0.25), 3)  # (0.25 + 1/4) / (0.25 + 1/100)
+    1.923
+    """
+    return max((threshold + noise**2 / target.variance) / (threshold + NOISE**2), 1.0)
+
+
+def swept_constant(
+    target: Target, learner: str, exponent: float | None, threshold: float, dims: Sequence[int] | None = None
+) -> Constant | None:
+    """Return what stands in front of the order of a method in the stored sweep; None where it says nothing.
+
+    Constants are read off at ``LEVELS`` of the risk and interpolated in log n between two of them, in the dimension of
+    the target. Other targets get to a lower level than to a higher one, so a constant may fall where it should rise:
+    it is raised to what each higher level needs.
+
+    Args:
+        target: of the question; one of the sweep, in whatever names of its variables, has a constant of its own.
+        learner: label of the method.
+        exponent: of d, by theory: then those targets count that share it; None where no theorem gives one: then those
+            count that have none either, with one slope for all of them.
+        threshold: risk to be reached.
+        dims: dimensions that count; all where they are left out.
+
+    Chapter: which_method_wins.
+    """
+    below, above = bisect(LEVELS, threshold) - 1, bisect_left(LEVELS, threshold)
+    found = [_at_level(target, learner, exponent, level, dims) for level in LEVELS]
+    if below < 0 or found[below] is None:
+        return None
+    n = _raised(found[below:], target.dim)
+    if below < above < len(LEVELS) and any(found[above:]):
+        share = (threshold - LEVELS[below]) / (LEVELS[above] - LEVELS[below])
+        n = n ** (1 - share) * _raised(found[above:], target.dim) ** share
+    factor = n / found[below].samples(target.dim)[0]
+    middle, low, high = (factor * getattr(found[below], name) for name in ("middle", "low", "high"))
+    return replace(found[below], middle=middle, low=low, high=high)
+
+
+def search_constant(
+    target: Target, learner: str, exponent: float, dims: Sequence[int] | None = None
+) -> Constant | None:
+    """Return what stands in front of the order of a method that knows the link; None where nothing was measured.
+
+    Args:
+        target: of the question, of one direction.
+        learner: label of the method.
+        exponent: of d, by theory; targets count that share it.
+        dims: dimensions that count; all where they are left out.
+
+    Chapter: which_method_wins.
+    """
+    rows = [
+        Measured(need.target, need.d, need.samples)
+        for need in stored_searches()
+        if need.learner == learner and (dims is None or need.d in dims) and _shares(need.target, learner, exponent)
+    ]
+    return order_constant(rows, exponent, [text for text in _texts(rows) if same_target(text, target)])
+
+
+def beyond(target: Target, constant: Constant) -> str:
+    """Return in words how a target leaves what a constant was measured on; empty where it does not.
+
+    Args:
+        target: of the question.
+        constant: from ``swept_constant`` or ``search_constant``.
+
+    Chapter: which_method_wins.
+    """
+    known = [_parsed(text) for text in constant.targets]
+    found = []
+    for what in ("degree", "rank"):
+        least, most = (end(getattr(other, what) for other in known) for end in (min, max))
+        if not least <= getattr(target, what) <= most:
+            told = f"{least}" if least == most else f"{least} to {most}"
+            found.append(f"{what} {getattr(target, what)}, measured on {told}")
+    return "; ".join(found)
+
+
+def same_target(text: str, target: Target) -> bool:
+    """Say whether a target is one of the sweep but for a constant, a factor and the names of its variables.
+
+    Args:
+        text: of a target of the sweep.
+        target: of the question.
+
+    Chapter: which_method_wins.
+
+    >>> same_target("h3(z1)", parse_target("1 - 2*h3(z4)", 5))
+    True
+    """
+    known = _parsed(text)
+    if (known.degree, known.rank) != (target.degree, target.rank):
+        return False
+    variables = sorted({variable for index in target.coefficients for variable, _ in index})
+    orders = permutations(range(1, len(variables) + 1)) if len(variables) <= _MOST_RENAMED else ()
+    wanted = _in_units(known, {v: v for v in range(1, known.rank + 1)})  # its text names just as many variables
+    return any(_proportional(wanted, _in_units(target, dict(zip(variables, order, strict=True)))) for order in orders)
+
+
+def _at_level(
+    target: Target, learner: str, exponent: float | None, level: float, dims: Sequence[int] | None
+) -> Constant | None:
+    rows = [
+        Measured(need.target, need.d, n)
+        for need in stored_needs()
+        if need.learner == learner and (dims is None or need.d in dims) and _shares(need.target, learner, exponent)
+        if need.sizes[0] < (n := middle_need(need, level)) < math.inf  # at the smallest size it may be less
+    ]
+    return order_constant(rows, exponent, [text for text in _texts(rows) if same_target(text, target)])
+
+
+def _raised(found: Sequence[Constant | None], d: int) -> float:
+    """Return the most that is needed at a level or at a higher one."""
+    return max(constant.samples(d)[0] for constant in found if constant is not None)
+
+
+def _texts(rows: Sequence[Measured]) -> list[str]:
+    return list(dict.fromkeys(row.target for row in rows))
+
+
+def _shares(text: str, learner: str, exponent: float | None) -> bool:
+    """Say whether a target of the sweep has the order that is asked for; methods without a row have none by theory."""
+    cost = _costs(text).get(learner)
+    return exponent is None and (cost is None or not cost.holds) or cost is not None and cost.exponent == exponent
+
+
+@lru_cache(maxsize=64)
+def _costs(text: str) -> dict[str, Cost]:
+    return {cost.learner: cost for cost in sample_costs(_parsed(text))}
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Target:
+    return parse_target(text, 8)
+
+
+def _in_units(target: Target, names: dict[int, int]) -> dict[Index, float]:
+    """Return the coefficients of a target over its standard deviation, the constant left out, under new names."""
+    unit = target.scale / math.sqrt(target.variance)
+    terms = ((index, float(value)) for index, value in target.coefficients.items() if index)
+    return {tuple(sorted((names[v], e) for v, e in index)): unit * value for index, value in terms}
+
+
+def _proportional(first: dict[Index, float], second: dict[Index, float]) -> bool:
+    """Say whether coefficients are equal, or equal but for the sign of all of them."""
+    if first.keys() != second.keys():
+        return False
+    return any(all(math.isclose(first[i], sign * second[i], rel_tol=1e-9) for i in first) for sign in (1, -1))

@@ -1,0 +1,191 @@
+"""Borders and winners: brute force, borders that were planted, and the stored sweep looked through by hand."""
+
+import csv
+import math
+from statistics import geometric_mean
+
+import numpy as np
+import pytest
+import xarray
+
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.which_method_wins import measured_orders
+from beyond_kernel.which_method_wins import which_method_wins as chapter
+from beyond_kernel.which_method_wins.stored_needs import DATA, TARGETS, Need
+from beyond_kernel.which_method_wins.which_method_wins import (
+    NOBODY,
+    RIVALS,
+    border_agreement,
+    cost_order,
+    estimated_seconds,
+    measured_borders,
+    predicted_borders,
+    relative_costs,
+    winner,
+    winners,
+)
+
+SIZES = tuple(round(1000 * 2 ** (-k / 2)) for k in range(10, -1, -1))
+BOOK = TARGETS["the book's"]
+
+
+def borders(**by_learner):
+    """Return n* by learner in dimensions 8 and 16."""
+    data = {"learner": list(by_learner), "d": [8, 16]}
+    return xarray.DataArray(list(by_learner.values()), data, ("learner", "d"))
+
+
+def lines(**wanted):
+    """Return the lines of the data file whose columns hold what is wanted, read apart from the code under test."""
+    with DATA.open(encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if all(row[key] == value for key, value in wanted.items())]
+
+
+def test_a_winner_is_the_cheapest_of_those_that_get_there():
+    """By brute force over all subsets of three methods that are below."""
+    for below in range(8):
+        needs = {label: 10.0 if below >> place & 1 else math.inf for place, label in enumerate("abc")}
+        for order in ("abc", "cab", "bca"):
+            reached = [label for label in order if needs[label] <= 10]
+            assert winner(needs, 10, order) == (reached[0] if reached else NOBODY)
+
+
+def test_a_border_that_is_met_counts_and_one_that_is_unknown_does_not():
+    assert winner({"a": 100.0}, 100, "a") == "a"
+    assert winner({"a": 100.5}, 100, "a") == NOBODY
+    assert winner({"a": math.nan, "b": 50.0}, 100, "ab") == "b"
+
+
+def test_cells_of_two_borders_by_hand():
+    found = winners(borders(slow=[400, np.inf], fast=[100, 200]), [50, 150, 450], ["slow", "fast"])
+    assert found.dims == ("d", "n")
+    assert found.values.tolist() == [[NOBODY, "fast", "slow"], [NOBODY, NOBODY, "fast"]]
+
+
+def test_more_samples_never_make_a_winner_dearer():
+    order = cost_order()
+    ranks = {label: place for place, label in enumerate((*order, NOBODY))}
+    for target in TARGETS.values():
+        table = winners(measured_borders(target, 0.25), SIZES, order).values
+        for row in table:
+            places = [ranks[label] for label in row]
+            assert places == sorted(places, reverse=True)
+
+
+def test_measured_borders_are_read_off_the_file():
+    """Of one row the border is worked out here from the file: median over seeds, interpolated in log n."""
+    rows = sorted(lines(kind="risk", target=BOOK, learner="recursive features", d="16"), key=lambda row: int(row["n"]))
+    sizes, risks = [int(row["n"]) for row in rows], np.array([row["values"].split() for row in rows], dtype=float)
+    needs = []
+    for curve in risks.T:
+        last = max(place for place, risk in enumerate(curve) if risk > 0.25)
+        weight = (curve[last] - 0.25) / (curve[last] - curve[last + 1])
+        needs.append(np.exp((1 - weight) * np.log(sizes[last]) + weight * np.log(sizes[last + 1])))
+    found = float(measured_borders(BOOK, 0.25).sel(learner="recursive features", d=16))
+    assert found == pytest.approx(np.median(needs))
+
+
+def test_the_order_of_computing_is_that_of_the_seconds_in_the_file():
+    """Ratios of seconds over all cells that two methods share, worked out here; the mean must not be arithmetic."""
+    times = {}
+    for label in RIVALS:
+        rows = lines(kind="risk", learner=label)
+        times[label] = {(row["target"], row["d"], row["n"]): float(row["seconds"]) for row in rows}
+    common = set.intersection(*(set(found) for found in times.values()))
+    expected = {label: geometric_mean(times[label][key] / times[RIVALS[0]][key] for key in common) for label in RIVALS}
+    assert relative_costs() == pytest.approx(expected)
+    assert expected["one step, metric kernel"] < 1.4 < 2 < expected["recursive features"]
+    assert cost_order() == RIVALS  # the first two cost the same, so they stay as they are given
+    assert cost_order(RIVALS[::-1]) == (RIVALS[1], RIVALS[0], RIVALS[2])
+
+
+def test_seconds_beyond_the_sweep_grow_like_the_cube():
+    assert estimated_seconds("Gaussian kernel", 2000) == pytest.approx(8 * estimated_seconds("Gaussian kernel", 1000))
+    assert estimated_seconds("Gaussian kernel", 20) == estimated_seconds("Gaussian kernel", 31)
+    with pytest.raises(BadParameter, match="learner = 'magic'"):
+        estimated_seconds("magic", 100)
+
+
+def planted(monkeypatch, slope, jump=1.0, level=3.0):
+    """Replace the sweep by one in which each method but the kernel has n* = level d^slope, the kernel its own line.
+
+    Beyond the fitted dimensions borders are higher by the factor jump.
+    """
+    dims = (8, 12, 16, 24)
+    line = predicted_borders(BOOK, dims, 0.25, ["Gaussian kernel"]).values[0]
+    needs = []
+    for label, factor in (("one step, metric kernel", 4.0), ("recursive features", 1.0), ("Gaussian kernel", None)):
+        for place, d in enumerate(dims):
+            border = line[place] if factor is None else factor * level * d**slope * (jump if d > 12 else 1)
+            sizes = (border / 2, border / 1.0001, border * 1.0001)
+            needs.append(Need(BOOK, label, d, sizes, ((0.9,), (0.2501,), (0.2499,)), (1.0, 1.0, 1.0)))
+    for module in (chapter, measured_orders):
+        monkeypatch.setattr(module, "stored_needs", lambda: tuple(needs))
+    monkeypatch.setattr(chapter, "needs_of", lambda t, label: tuple(n for n in needs if n.learner == label))
+    monkeypatch.setattr(chapter, "cost_order", lambda: RIVALS)
+    monkeypatch.setattr(chapter, "_predicted", chapter._predicted.__wrapped__)  # else it remembers the real sweep
+
+
+def test_borders_that_follow_their_orders_are_all_predicted(monkeypatch):
+    """With planted powers of two every cell is right; borders that stay, or that all grow like d, miss some."""
+    planted(monkeypatch, 2.0)
+    found = border_agreement(0.25, SIZES, [BOOK])
+    assert found.cells == 2 * len(SIZES)
+    assert found.share == 1.0
+    assert found.frozen < found.linear < 1.0
+
+
+def test_borders_that_all_grow_like_d_are_found_by_the_cheap_guess_too(monkeypatch):
+    """Planted powers of one; the kernel is out of reach, so the guess is right in every cell as well."""
+    planted(monkeypatch, 1.0)
+    found = border_agreement(0.25, SIZES, [BOOK])
+    assert found.share == found.linear == 1.0
+    assert found.frozen < 1.0
+
+
+def test_a_power_that_changes_on_the_way_is_missed(monkeypatch):
+    """Constants from d = 8 and 12 know nothing of a jump of borders by a factor of four beyond them."""
+    planted(monkeypatch, 1.0, jump=4.0)
+    assert border_agreement(0.25, SIZES, [BOOK]).share < 0.8
+
+
+def test_baselines_by_hand():
+    """Of two targets of the sweep the three cheap guesses are counted here, and contested cells are fewer."""
+    some = list(TARGETS.values())[1:3]
+    every = border_agreement(0.25, SIZES, some)
+    later = [measured_borders(target, 0.25).sel(d=[16, 24, 32]) for target in some]
+    labels = [winners(found, SIZES, cost_order()).values.ravel() for found in later]
+    names, counts = np.unique(np.concatenate(labels).astype(str), return_counts=True)
+    assert every.cells == counts.sum() == 2 * 3 * len(SIZES)
+    assert every.constant == pytest.approx(counts.max() / counts.sum())
+    still = [measured_borders(target, 0.25).sel(d=[12, 12, 12]) for target in some]
+    for power, share in ((0.0, every.frozen), (1.0, every.linear)):
+        grown = [found * (later[0].d / 12).values ** power for found in still]
+        guess = [winners(found.assign_coords(d=[16, 24, 32]), SIZES, cost_order()).values.ravel() for found in grown]
+        assert share == pytest.approx(np.mean(np.concatenate(guess) == np.concatenate(labels)))
+    hard = border_agreement(0.25, SIZES, some, contested=True)
+    assert 0 < hard.cells < every.cells
+    assert hard.share <= every.share
+
+
+def test_the_kernels_line_is_met_by_the_sweep():
+    """The line has nothing fitted to these runs; two seeds, sizes a root of two apart."""
+    for name in ("degree two", "exponent 3"):
+        found = measured_borders(TARGETS[name], 0.25, RIVALS[:1]).sel(d=[8, 16])
+        line = predicted_borders(TARGETS[name], [8, 16], 0.25, RIVALS[:1])
+        assert np.abs(np.log2(found / line)).max() < 0.4
+
+
+def test_bad_input_is_a_sentence():
+    with pytest.raises(BadParameter, match="order = "):
+        winners(borders(slow=[400, 500], fast=[100, 200]), [50], ["slow"])
+    with pytest.raises(BadParameter, match="n = 0"):
+        winner({"a": 1.0}, 0, "a")
+    with pytest.raises(BadParameter, match="target = 'z1'"):
+        measured_borders("z1", 0.25)
+    with pytest.raises(BadParameter, match="no 'one step' on"):
+        measured_borders(TARGETS["exponent 3"], 0.25, ["one step"])
+    with pytest.raises(BadParameter, match="learner = 'magic'"):
+        predicted_borders("z1*z2", [8], 0.25, ["magic"])
+    with pytest.raises(BadParameter, match="no target, d and n"):
+        relative_costs(["Gaussian kernel", "magic"])
