@@ -227,6 +227,19 @@ CELLS = {
     "orbit_training_cell": [
         {"sharing": name, "symmetry": name, "k": 2, "d": 6, "width": 8, "rates": [1.0, 2.0], "samples": 400, "runs": 2}
         for name in ("plain", "cyclic", "symmetric")
+    ]
+    + [
+        {
+            "sharing": "plain",
+            "symmetry": "cyclic",
+            "k": 2,
+            "d": 6,
+            "width": 8,
+            "rates": [2.0],
+            "samples": 160,
+            "runs": 2,
+        }
+        | {"copies": True}
     ],
     "company_cell": [
         {"sharing": "cyclic", "company": [(0, 1), (0, 1, 2)], "d": 6, "width": 8, "rate": 1.0, "samples": 80}

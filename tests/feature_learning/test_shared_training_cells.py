@@ -37,6 +37,19 @@ def test_on_one_target_sharing_saves_samples():
     assert plain["samples"][1] == path[-1][0] and plain["midway"][1] == risk_midway(path)
 
 
+def test_copies_count_once_and_save_samples():
+    """The plain network with and without copies on one target, and the cell's numbers against its own pieces."""
+    call = RUN | {"rates": [4.0, 2.0], "runs": 3, "width": 64}
+    plain, copied = (
+        cells.orbit_training_cell("plain", "cyclic", 2, **call, copies=each, seed=0) for each in (False, True)
+    )
+    assert 1.5 * copied["median"] < plain["median"]
+    start = shared_start(64, 10, "plain", generator_for(0, "network", 64, 10, "run", 1))
+    target, chance = OrbitParity((0, 1), "cyclic", 10), generator_for(0, "samples", 10, "run", 1)
+    path = risk_path(start, [target], copied["rate"] / 10, 6000, chance, copies=True)
+    assert copied["samples"][1] == path[-1][0]
+
+
 def test_half_way_most_is_still_to_be_learnt():
     found = cells.orbit_training_cell("cyclic", "cyclic", 3, **(RUN | {"width": 64}), runs=3, seed=0)
     assert 0.75 < np.median(found["midway"]) < 1.2 and found["midway"].shape == (3,)

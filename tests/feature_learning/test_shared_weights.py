@@ -68,6 +68,31 @@ def test_the_steps_are_those_of_autograd(sharing):
         torch.testing.assert_close(getattr(found, name), expected.detach(), rtol=1e-12, atol=1e-12)
 
 
+def test_copies_are_all_shifts_of_a_sample_in_one_step():
+    """Against autograd on the mean over d shifts of each sample, written out; the samples themselves stay the same."""
+    network, rate, size, target = start("plain"), 0.3, 4, OrbitParity((0, 1), "cyclic", 5)
+    weights = [network.network.W.clone(), network.network.a * WIDTH, network.network.b.clone()]
+    X = hypercube(BLOCK_STEPS * size, 5, generator_for(0, "samples"))
+    for part in X.split(size)[:9]:
+        W, h, b = (weight.detach().requires_grad_() for weight in weights)
+        errors = [by_hand("plain", part.roll(g, dims=1), W, h, b) - target(part) for g in range(5)]
+        gradient = torch.autograd.grad(0.5 * torch.cat(errors).square().mean(), [W, h, b])
+        weights = [weight - rate * WIDTH * g for weight, g in zip((W, h, b), gradient, strict=True)]
+    found = shared_sgd(network, [target], rate, size, 9, generator_for(0, "samples"), copies=True).network
+    for name, expected in zip("Wab", (weights[0], weights[1] / WIDTH, weights[2]), strict=True):
+        torch.testing.assert_close(getattr(found, name), expected.detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_to_a_network_that_shares_its_weights_copies_tell_nothing():
+    runs = [
+        shared_sgd(
+            start("cyclic"), [OrbitParity((0, 2), "cyclic", 5)], 0.2, 4, 20, generator_for(0, "s"), copies=each
+        ).network.W
+        for each in (False, True)
+    ]
+    torch.testing.assert_close(*runs, rtol=1e-10, atol=1e-12)
+
+
 def test_without_sharing_it_is_network_sgd_across_blocks():
     steps = BLOCK_STEPS + 3
     expected = network_sgd(start("plain").network, on_axes("z1*z2 + z3", 5), 0.2, 3, steps, generator_for(0, "samples"))

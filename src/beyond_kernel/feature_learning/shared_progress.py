@@ -44,7 +44,13 @@ def shared_start(
 
 
 def risk_path(
-    start: SharedNetwork, targets: Sequence[OrbitParity], rate: float, samples: int, generator: torch.Generator
+    start: SharedNetwork,
+    targets: Sequence[OrbitParity],
+    rate: float,
+    samples: int,
+    generator: torch.Generator,
+    *,
+    copies: bool = False,
 ) -> list[tuple[float, float]]:
     """Return samples and risk E (f - y)^2 at each look while a network is trained, until one half is left or less.
 
@@ -57,6 +63,7 @@ def risk_path(
         rate: step size.
         samples: samples after which training ends in any case.
         generator: source of the samples.
+        copies: as in ``shared_sgd``; a sample counts once, with all its shifts.
 
     Raises:
         BadParameter: as ``shared_sgd``, except where training diverges: the path then ends at the last look before.
@@ -75,7 +82,7 @@ def risk_path(
 
     steps = max(1, whole_number("samples", samples, least=BATCH) // BATCH)
     with contextlib.suppress(Diverged):
-        shared_sgd(start, targets, rate, BATCH, steps, generator, observe=reached)
+        shared_sgd(start, targets, rate, BATCH, steps, generator, copies=copies, observe=reached)
     return path
 
 

@@ -41,6 +41,7 @@ def orbit_training_cell(
     samples: int,
     runs: int,
     *,
+    copies: bool = False,
     device: str = "cpu",
     seed: int,
 ) -> dict[str, np.ndarray | float]:
@@ -58,6 +59,7 @@ def orbit_training_cell(
         rates: step sizes in units of 1/d; the search is short where the first is near the best.
         samples: samples after which training ends in any case.
         runs: number of networks.
+        copies: as in ``risk_path``.
 
     Returns:
         ``samples`` to half of the risk by run, NaN where it was not reached, and ``midway``, ``risk_midway`` by run;
@@ -73,7 +75,8 @@ def orbit_training_cell(
 
     def path(rate: float, limit: int, *label: str | int) -> list[tuple[float, float]]:
         start = shared_start(width, d, sharing, generator_for(seed, "network", width, d, *label), device)
-        return risk_path(start, [target], rate / d, limit, generator_for(seed, "samples", d, *label))
+        chance = generator_for(seed, "samples", d, *label)
+        return risk_path(start, [target], rate / d, limit, chance, copies=copies)
 
     steps = list_of("rates", list(rates), lambda name, value: real_number(name, value, above=0))
     best = _best_rate(path, steps, limit)

@@ -1,7 +1,7 @@
 """Networks that share their weights over shifts or over all permutations, and their online SGD on orbit parities."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -157,6 +157,7 @@ def shared_sgd(
     steps: int,
     generator: torch.Generator,
     *,
+    copies: bool = False,
     observe: Observer | None = None,
 ) -> SharedNetwork:
     """Train all weights by online SGD on half the square loss, in the mean-field scaling; no sample is seen twice.
@@ -173,6 +174,7 @@ def shared_sgd(
         batch: samples a step.
         steps: number of steps at most.
         generator: source of the samples, on the CPU.
+        copies: whether a step takes each sample with all its shifts, under the label of the sample.
         observe: called after each step with the number of steps and a function that returns the network as it is then;
             training ends once it returns True.
 
@@ -189,7 +191,7 @@ def shared_sgd(
         raise BadParameter("targets is empty: it must hold at least one target.")
     W, a, b = (tensor.detach().cpu().numpy().copy() for tensor in (start.network.W, start.network.a, start.network.b))
     weights = W, a * len(a), b
-    samples = _samples(targets, start, batch, generator)
+    samples = _samples(targets, start, batch, generator, copies)
 
     def look() -> SharedNetwork:
         if not all(np.isfinite(array).all() for array in weights):
@@ -221,15 +223,20 @@ def _step(W: np.ndarray, heads: np.ndarray, b: np.ndarray, views: np.ndarray, y:
         b += gates.sum(0)
 
 
-def _samples(targets: Sequence[OrbitParity], start: SharedNetwork, batch: int, generator: torch.Generator):
+def _samples(
+    targets: Sequence[OrbitParity], start: SharedNetwork, batch: int, generator: torch.Generator, copies: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Return fresh batches of views and labels without end, drawn a block of them at a time."""
-    dtype = start.network.W.dtype
+    dtype, d = start.network.W.dtype, targets[0].dim
+    each = batch * d if copies else batch
     while True:
-        X = hypercube(BLOCK_STEPS * batch, targets[0].dim, generator, dtype)
+        X = hypercube(BLOCK_STEPS * batch, d, generator, dtype)
         y = sum(target(X) for target in targets).numpy()
+        if copies:
+            X, y = input_views(X, "cyclic").reshape(-1, d), np.repeat(y, d)
         views = input_views(X, start.sharing).numpy()
-        for first in range(0, len(X), batch):
-            yield views[first : first + batch], y[first : first + batch]
+        for first in range(0, len(X), each):
+            yield views[first : first + each], y[first : first + each]
 
 
 def _places(d: int, sharing: str) -> torch.Tensor:
