@@ -17,6 +17,8 @@ from beyond_kernel.random_streams import generator_for
 from beyond_kernel.transfer.shared_heads import frozen_features, nested_risks
 from beyond_kernel.transfer.streamed_step import pretrain_streamed
 
+ENOUGH = 0.6
+"""Share of the threshold below which no larger N is run: a risk there does not rise above the threshold again."""
 Points = tuple[torch.Tensor, torch.Tensor]
 LAYERS = ("transferred", "oracle")
 """First layers that a head is fitted on: the source's, and one that lies in the hidden subspace."""
@@ -103,8 +105,9 @@ def head_needs_cell(
         seed: of everything drawn.
 
     Returns:
-        ``needed``: N* for each target, NaN where the largest N does not get there; ``risk``, of shape (targets, N);
-        ``overlap``: mean share of a neuron's squared length inside the hidden subspace.
+        ``needed``: N* for each target, NaN where the largest N does not get there; ``risk``, of shape (targets, N), NaN
+        after all targets have come below ``ENOUGH`` times the threshold; ``overlap``: mean share of a neuron's squared
+        length inside the hidden subspace.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -120,7 +123,7 @@ def head_needs_cell(
     else:
         network = pretrain_streamed(first, n, width, noise, seed, device=device)
     samples = _samples(tasks, max(sizes), whole_number("repeats", repeats), noise, n_test, seed, network.W)
-    risks = _risks(network, samples, tasks, sizes)
+    risks = _risks(network, samples, tasks, sizes, ENOUGH * real_number("threshold", threshold, above=0))
     needed = np.array([samples_to_reach(sizes, row, threshold) for row in risks])
     return {"needed": needed, "risk": risks, "overlap": float(subspace_overlap(network.W, directions).mean())}
 
@@ -151,10 +154,19 @@ def _samples(
 
 
 def _risks(
-    network: TwoLayerNetwork, samples: tuple[Points, list[Points]], tasks: Sequence[Target], sizes: Sequence[int]
+    network: TwoLayerNetwork,
+    samples: tuple[Points, list[Points]],
+    tasks: Sequence[Target],
+    sizes: Sequence[int],
+    enough: float = 0.0,
 ) -> np.ndarray:
-    """Return risks of shape (tasks, sizes), means over the training samples."""
+    """Return risks of shape (tasks, sizes), means over training samples; NaN after all tasks have come below enough."""
     (X, truths), train = samples
-    frozen = frozen_features(network, X)
-    errors = [nested_risks(frozen, *labelled, truths, sizes).cpu().double().numpy() for labelled in train]
-    return sum(errors) / len(errors) / np.array([task.variance for task in tasks])[:, None]
+    frozen, variances = frozen_features(network, X), np.array([task.variance for task in tasks])
+    risks = np.full((len(tasks), len(sizes)), np.nan)
+    for column, size in enumerate(sizes):
+        errors = [nested_risks(frozen, X[:size], Y[:size], truths, [size])[:, 0] for X, Y in train]
+        risks[:, column] = torch.stack(errors).double().mean(0).cpu().numpy() / variances
+        if (risks[:, column] < enough).all():
+            break
+    return risks
