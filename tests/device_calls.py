@@ -4,6 +4,8 @@ import functools
 from dataclasses import replace
 
 import torch
+from device_calls_of_recovery import RECOVERY_CELLS
+from device_calls_of_symmetry import SYMMETRY_CELLS
 from device_calls_of_transfer import TRANSFER_CELLS
 
 from beyond_kernel.escaping_the_kernel.depth_separation import fit_clipped_head, fit_linear_head, fit_norm_stump
@@ -113,10 +115,8 @@ LAW = {"law": "half heavy-tailed", "d": 6, "n": 400}
 SPIKED = {"link": "z1 + h2(z1)", "d": 5, "psi": 8.0, "beta": 0.7, "noise": 0.1}
 BALL = {"law": "half heavy-tailed", "radius": 1.0, "d": 5, "n": 60, "width": 20}
 STAIRS = {"d": 6, "width": 8, "rate_scale": 1.0, "rate_power": 1.0, "steps": 30}
-PAIR = {"weights": [1, -1], "d": 4}
-RECOVERY = PAIR | {"width": 4, "steps": 5}
 LEAKY = {"width": 6, "size": 0.01, "leak": 0.2, "rate": 1.0}
-CELLS = {
+OWN_CELLS = {
     "learner_risk_cell": [
         {"learner": learner, "target": TARGET, "d": 6, "n": 60, "noise": 0.1, "n_test": 80}
         for learner in LEARNERS.values()
@@ -221,43 +221,6 @@ CELLS = {
         LAZY | {"task": "z1", "activation": torch.nn.functional.elu},
     ],
     "training_cell": [{"target": "z1*z2", "d": 5, "n": 20, "width": 40, "steps": 10, "offset": 0.3}],
-    "correlation_cell": [{"d": 5, "group": "cyclic", "sizes": [1, 2], "activation": "relu", "neurons": 3}],
-    "counting_cell": [{"d": 6, "group": "dihedral", "sizes": [1, 2]}],
-    "remembering_cell": [{"d": 5, "group": "cyclic", "k": 2}],
-    "orbit_training_cell": [
-        {"sharing": name, "symmetry": name, "k": 2, "d": 6, "width": 8, "rates": [1.0, 2.0], "samples": 400, "runs": 2}
-        for name in ("plain", "cyclic", "symmetric")
-    ]
-    + [
-        {
-            "sharing": "plain",
-            "symmetry": "cyclic",
-            "k": 2,
-            "d": 6,
-            "width": 8,
-            "rates": [2.0],
-            "samples": 160,
-            "runs": 2,
-        }
-        | {"copies": True}
-    ],
-    "company_cell": [
-        {"sharing": "cyclic", "company": [(0, 1), (0, 1, 2)], "d": 6, "width": 8, "rate": 1.0, "samples": 80}
-    ],
-    "permuted_training_cell": [{"k": 2, "d": 5, "width": 8, "rate": 1.0, "steps": 10}],
-    "start_law_cell": [
-        {
-            "first": (0, 1),
-            "second": (2, 3),
-            "d": 6,
-            "width": 8,
-            "rate": 2.0,
-            "samples": 400,
-            "runs": 3,
-            "favoured": 2,
-            "strength": 3.0,
-        }
-    ],  # fmt: skip
     "staircase_path_cell": [STAIRS | {"target": "z1 + z1*z2", "every": 10}],
     "staircase_times_cell": [STAIRS | {"target": "z1 + z1*z2"}],
     "gaussian_times_cell": [
@@ -286,17 +249,5 @@ CELLS = {
             "recursive features",
         )
     ],
-    "stages_cell": [{"weights": [1, -1], "d": 4, "least_angle": 40.0, "width": 4, "steps": 3}],
-    "plane_cell": [{"angles": [0, 70], "weights": [1, -1], "width": 4, "steps": 3, "frames": 2}],
-    "recovery_needs_cell": [RECOVERY | {"level": 0.1, "noise": 0.1, "n_max": 60}],
-    "sampled_recovery_cell": [RECOVERY | {"ratio": 4.0, "noise": 0.1}],
-    "trained_recovery_cell": [PAIR | {"width": 4, "ratio": 4.0, "noise": 0.1}],
-    "lazy_recovery_cell": [RECOVERY | {"scale": 0.5}],
-    "constant_decays_cell": [RECOVERY | {"decays": [0.01, 0.0]}],
-    "close_pair_cell": [
-        {"angle": 30.0, "signs": signs, "d": 3, "width": 4, "steps": 5} for signs in ("same", "opposite")
-    ],
-    "width_recovery_cell": [RECOVERY],
-    "starts_cell": [RECOVERY, {"weights": [1, -1], "angles": [0, 70], "d": 2, "width": 4, "steps": 3}],
-    "nonnegative_cell": [RECOVERY | {"weights": [1, 1]}],
-} | TRANSFER_CELLS
+}
+CELLS = OWN_CELLS | RECOVERY_CELLS | SYMMETRY_CELLS | TRANSFER_CELLS

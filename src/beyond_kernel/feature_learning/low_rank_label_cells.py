@@ -188,7 +188,7 @@ def _network_and_kernel(
 ) -> tuple[torch.Tensor, torch.Tensor, KernelPredictor]:
     """Return the weights of the trained network, its values on the samples, and the tuned Gaussian kernel."""
     (W,), (values,) = train_in_span(W0, train.X, train.y, leak, rate, [whole_number("steps", steps)])
-    return W, values, fit_gaussian_kernel(Problem(train, fresh), torch.Generator())  # which draws nothing
+    return W, values, fit_gaussian_kernel(Problem(train, fresh), generator_for(0, "nothing is drawn"))
 
 
 def _on_axes(
