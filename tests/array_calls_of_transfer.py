@@ -58,6 +58,8 @@ TRANSFER_CALLS |= {
     "transfer.first_gradient.first_gradient": _BASE,
     "transfer.first_gradient.fit_around_base": _BASE,
     "transfer.first_gradient.adapter": {"gradient": drawn(3, 5)},
+    "transfer.fitted_update.linear_update": _BASE,
+    "transfer.fitted_update.fit_update": _BASE | {"start": drawn(8), "rounds": 2},
 }
 
 TRANSFER_CALLS |= {

@@ -49,13 +49,14 @@ TRANSFER_CELLS |= {
         _FINETUNED | {"ratios": [2.0, 5.0], "reading": reading}
         for reading in ("tangent, unit rows", "no tangent", "rescaled rows")
     ],
+    "fitted_update_cell": [_FINETUNED | {"ratios": [3.0, 6.0]}],
     "no_base_cell": [_STEPPED | {"link": "h3(z1)", "d": 12, "noise": 0.1}],
     "rival_cell": [
-        _FINETUNED | {"ratio": 4.0, "learner": learner, "residual": residual, "n_test": 50}
-        for learner, residual in (
-            ("Gaussian kernel", True),
-            ("recursive features", False),
-            ("linear around the base", False),
+        _FINETUNED | {"ratio": 4.0, "learner": learner, "part": part, "n_test": 50}
+        for learner, part in (
+            ("Gaussian kernel", "fitted residual"),
+            ("recursive features", "residual"),
+            ("linear around the base", "labels"),
         )
     ],
     "turned_base_cell": [{"link": "h3(z1)", "d": 12, "neurons": 2, "size": 1.0, "angle": 30.0}],

@@ -46,22 +46,41 @@ def test_a_rival_sees_the_labels_of_its_sample_alone():
     left = type(problem)(type(problem.train)(X, y - base(X)), problem.test)
     fitted = fit_gaussian_kernel(left, generator_for(5, "Gaussian kernel"))
     risk = float((fitted(test.X) + base(test.X) - test.truth).square().mean()) / task.variance
-    found = rival_cell(**TASK, ratio=10, learner="Gaussian kernel", residual=True, seed=5)["risk"]
+    found = rival_cell(**TASK, ratio=10, learner="Gaussian kernel", part="residual", seed=5)["risk"]
     assert found == pytest.approx(risk)
+    weight = float((base(X) * y).sum() / (base(X) ** 2).sum())
+    left = type(problem)(type(problem.train)(X, y - weight * base(X)), problem.test)
+    fitted = fit_gaussian_kernel(left, generator_for(5, "Gaussian kernel"))
+    better = float((fitted(test.X) + weight * base(test.X) - test.truth).square().mean()) / task.variance
+    found = rival_cell(**TASK, ratio=10, learner="Gaussian kernel", part="fitted residual", seed=5)["risk"]
+    assert found == pytest.approx(better) and found < risk
 
 
-def test_the_risk_of_a_perfect_update_of_a_turned_base_was_worked_out():
+def test_the_risk_of_v_star_on_a_turned_base_was_worked_out():
     """Cosines (cos phi + 1) / 2 of a row with its own and 1/2 with others: 2 - 2 (cube - 1/8) / (7/8)."""
     for angle in (0.0, 45.0, 90.0):
         cube = ((math.cos(math.radians(angle)) + 1) / 2) ** 3
         expected = 2 - 2 * (cube - 1 / 8) / (7 / 8)
-        found = turned_base_cell("h3(z1)", 24, 4, 1.0, angle, seed=0)["perfect"]
-        assert found == pytest.approx(expected, abs=1e-12)
+        found = turned_base_cell("h3(z1)", 24, 4, 1.0, angle, seed=0)
+        assert found["aligned"] == pytest.approx(expected, abs=1e-12)
+        correlation = (cube - 1 / 8) / (7 / 8)  # both networks have the variance 7/8
+        assert found["scaled"] == pytest.approx(1 - correlation**2, abs=1e-12)
+
+
+@pytest.mark.parametrize(("angle", "risk", "overlap"), [(45.0, 0.760, 0.95), (60.0, 1.124, 0.87), (90.0, 1.412, 0.0)])
+def test_v_star_is_not_the_best_update_of_a_turned_base(angle, risk, overlap):
+    """Numbers of another minimisation, of eight starts, by a reader of the chapter."""
+    found = turned_base_cell("h3(z1)", 24, 8, 1.0, angle, seed=0)
+    assert found["best"] == pytest.approx(risk, abs=1e-3) and found["overlap"] == pytest.approx(overlap, abs=6e-3)
+    assert found["best"] < found["aligned"] - 0.1
+    straight = turned_base_cell("h3(z1)", 24, 8, 1.0, 0.0, seed=0)
+    assert straight["best"] < 1e-6 and straight["overlap"] == pytest.approx(1, abs=1e-6)
 
 
 def test_bad_input_is_a_sentence():
     for call, named in (
         (lambda: rival_cell(**TASK, ratio=5, learner="nobody", seed=0), "learner = 'nobody'"),
+        (lambda: rival_cell(**TASK, ratio=5, learner=LINEAR, part="half", seed=0), "part = 'half'"),
         (lambda: no_base_cell("h3(z1)", 24, 0.1, [0.2], 3.0, 9, 2, seed=0), "level = 3.0"),
     ):
         with pytest.raises(BadParameter, match=named):

@@ -107,13 +107,14 @@ def test_the_floor_of_the_default_is_three_sevenths():
         lazy_floor(rank_one_task("h2(z1) + h3(z1)", 24, 8, 1.0))
 
 
+@pytest.mark.parametrize("noise", [0.5, 2.0])
 @pytest.mark.parametrize("options", [{}, {"angle": 30.0}, {"rescaled": False, "coherence": 0.3}], ids=str)
-def test_the_unit_of_steps_is_drift_over_kick(options):
+def test_the_unit_of_steps_is_drift_over_kick(options, noise):
     """Of the gradient in v at a v orthogonal to all, by autograd: it is c x, with drift E c <x, v*> and kick E c^2."""
     task = rank_one_task("h2(z1)", 16, 3, 0.8, **options)
     D = task.coordinates
     X = drawn(200_000, 16, seed=5)
-    y = task(X) + 0.5 * math.sqrt(task.variance) * drawn(200_000, 1, seed=6)[:, 0]
+    y = task(X) + noise * math.sqrt(task.variance) * drawn(200_000, 1, seed=6)[:, 0]
     v = torch.zeros(200_000, 16, dtype=torch.float64)
     v[:, D] = 1
     v.requires_grad_()
@@ -123,7 +124,7 @@ def test_the_unit_of_steps_is_drift_over_kick(options):
     gradient = -torch.autograd.grad((f - y).square().sum() / 2, v)[0]
     kick = gradient[:, D + 1] / X[:, D + 1]
     expected = float(gradient[:, D - 1].mean() / kick.square().mean())
-    assert step_unit(task, 0.5) == pytest.approx(expected, rel=0.1)
+    assert step_unit(task, noise) == pytest.approx(expected, rel=0.1)
     if not options:
         assert float(gradient[:, D - 1].mean()) == pytest.approx(drift_at_start(task), rel=0.05)
 

@@ -112,10 +112,11 @@ def test_training_all_rows_takes_the_steps_of_autograd(rescaled):
 def test_starts_have_the_law_of_unit_vectors():
     task = rank_one_task("he3", 100, 2)
     state = start_vectors(task, 4000, generator_for(5))
-    assert state.shape == (3, 4000) and bool((state[-1] > 0).all())
+    assert state.shape == (3, 4000)
+    assert abs(float((state[-1] > 0).double().mean()) - 0.5) < 0.03  # nobody tells the sign
     vectors = torch.randn(4000, 100, generator=generator_for(6), dtype=torch.float64)
     vectors = vectors / vectors.norm(dim=1, keepdim=True)
-    assert ks_2samp(state[-1].numpy(), vectors[:, 0].abs().numpy()).pvalue > 1e-3
+    assert ks_2samp(state[-1].numpy(), vectors[:, 0].numpy()).pvalue > 1e-3
     assert abs(float(state[:2].square().mean()) - 0.01) < 0.001
 
 

@@ -15,6 +15,7 @@ from beyond_kernel.transfer.low_rank_finetuning_cells import (
     STARTS,
     adapter_cell,
     all_rows_cell,
+    fitted_update_cell,
     rank_one_cell,
 )
 from beyond_kernel.transfer.rank_one_task import rank_one_task
@@ -48,6 +49,31 @@ def test_samples_of_the_first_gradient_count():
     assert found["needed"].tolist() == [960.0, 960.0] and found["start"] > 0.75
     plain = rank_one_cell(**TRAINED, seed=0)
     assert abs(plain["start"]) < 0.4
+
+
+def test_each_student_has_a_gradient_of_its_own_sample():
+    """At a level met at once the start is the median of six overlaps, computed anew with the label noise they have."""
+    given = TRAINED | {"level": 1.9, "noise": 2.0}
+    found = rank_one_cell(**given, gradient_ratio=10.0, seed=4)
+    task, generator = rank_one_task("h3(z1)", 24, 4), generator_for(4, "rank one", 24)
+    overlaps = []
+    for _ in range(12):
+        X = torch.randn(240, 24, generator=generator, dtype=torch.float64)
+        errors = torch.randn(240, generator=generator, dtype=torch.float64)
+        y = task(X) + 2.0 * math.sqrt(7 / 8) * errors
+        overlaps.append(float(adapter(first_gradient(task, X, y))[1][4]))
+    assert found["start"] == pytest.approx(float(np.sort(overlaps)[5]))  # the lower of two in torch
+    assert np.ptp(overlaps) > 0.2
+
+
+def test_a_fitted_update_ends_at_low_risk_and_the_linear_one_does_not():
+    """At 5 d labels or fewer a fit may end elsewhere; at 10 d none of twelve did. Exact risks of two seeds."""
+    for seed in (0, 1):
+        found = fitted_update_cell(**(TASK | {"d": 48}), ratios=[2, 10], seed=seed)
+        assert found["risk"].shape == found["linear"].shape == (2,)
+        assert found["risk"][1] < 0.01 < found["linear"][1] < found["linear"][0]
+    exact = fitted_update_cell(**(TASK | {"noise": 0.0}), ratios=[15], seed=0)
+    assert exact["risk"][0] < 1e-8
 
 
 def test_a_budget_ends_what_was_not_found():
@@ -107,6 +133,7 @@ def test_bad_input_is_a_sentence():
         (lambda: rank_one_cell(**(TRAINED | {"steps": []}), seed=0), "steps = "),
         (lambda: rank_one_cell(**(TRAINED | {"replicas": 0}), seed=0), "replicas = 0"),
         (lambda: all_rows_cell(**TRAINED, start="middle", seed=0), "start = 'middle'"),
+        (lambda: fitted_update_cell(**TASK, ratios=[], seed=0), "ratios = "),
         (lambda: adapter_cell(**TASK, ratios=[5], reading="loud", seed=0), "reading = 'loud'"),
     ):
         with pytest.raises(BadParameter, match=named):

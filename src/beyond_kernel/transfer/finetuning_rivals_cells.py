@@ -17,7 +17,7 @@ from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_pro
 from beyond_kernel.kernel_regime.kernel_learners import fit_gaussian_kernel
 from beyond_kernel.random_streams import generator_for
 from beyond_kernel.transfer.first_gradient import fit_around_base
-from beyond_kernel.transfer.link_correlations import link_correlation
+from beyond_kernel.transfer.link_correlations import link_correlation, link_products
 from beyond_kernel.transfer.low_rank_finetuning import median_samples
 from beyond_kernel.transfer.rank_one_task import RankOneTask, network_risk, rank_one_task
 
@@ -25,6 +25,9 @@ RIVALS = {"Gaussian kernel": fit_gaussian_kernel, "recursive features": fit_recu
 """Learners that know nothing of the base, by label."""
 LINEAR = "linear around the base"
 """The model of ``fit_around_base``."""
+PARTS = ("labels", "residual", "fitted residual")
+"""What a rival learns, with the base taken off not at all, with weight one, or with the weight of least squares."""
+_DESCENT = 120  # steps of Adam to the best update of a turned base, which then stands in the fourth digit
 
 
 def no_base_cell(
@@ -40,6 +43,8 @@ def no_base_cell(
     seed: int,
 ) -> dict[str, np.ndarray]:
     """Search the same vector where the base is zero: one neuron, one direction, by the exact chain of its overlap.
+
+    Each search is given the better sign of its first overlap, which updates of a base are not.
 
     Args:
         link, d, noise, level, budget_ratio, replicas: as for ``rank_one_cell``.
@@ -73,7 +78,7 @@ def rival_cell(
     ratio: float,
     learner: str,
     *,
-    residual: bool = False,
+    part: str = PARTS[0],
     n_test: int = 4000,
     device: str = "cpu",
     seed: int,
@@ -84,7 +89,7 @@ def rival_cell(
         link, d, neurons, size, noise: as for ``rank_one_cell``.
         ratio: samples in units of d.
         learner: one of ``RIVALS``, or ``LINEAR``.
-        residual: whether it learns what the base, with rows of length one, leaves of the labels.
+        part: one of ``PARTS``; the base has rows of length one, and its weight is fitted to the same labels.
         n_test: points on which the risk is read.
         device: where everything lies.
         seed: of everything drawn.
@@ -96,51 +101,80 @@ def rival_cell(
     """
     task = rank_one_task(link, d, neurons, size)
     one_of("learner", learner, (*RIVALS, LINEAR))
+    one_of("part", part, PARTS)
     n = round(real_number("ratio", ratio, above=0) * d)
     problem = draw_problem(task, n, noise * task.variance**0.5, seed, n_test=n_test, device=device)
     test, generator = problem.test, generator_for(seed, learner)
     if learner == LINEAR:
         predictor = fit_around_base(task, problem.train.X, problem.train.y)
     else:
-        predictor = _fit_rival(task, problem, learner, residual, generator)
+        predictor = _fit_rival(task, problem, learner, part, generator)
     return {"risk": risk(predictor(test.X), test.reference, task.variance).value}
 
 
 def turned_base_cell(
     link: str, d: int, neurons: int, size: float, angle: float, *, device: str = "cpu", seed: int
 ) -> dict[str, float]:
-    """Return the exact risk of a turned base before any step, and with the perfect update.
+    """Return exact risks of updates of a turned base: of v = v*, of that with a scale, and of the best v.
 
     Args:
         link, d, neurons, size, angle: as for ``rank_one_cell``.
         device: where the rows lie.
-        seed: not used, nothing is drawn.
+        seed: of the starts from which the best v is sought.
 
     Returns:
-        ``perfect``: risk of v = v*.
+        ``aligned``, the risk of v = v*; ``scaled``, the same times the best number; ``best``, the smallest risk of any
+        v under the fixed head, by descent on the exact risk from v* and three random starts; ``overlap``, its
+        |<v, v*>|.
 
     Chapter: low_rank_finetuning.
     """
     task = rank_one_task(link, d, neurons, size, angle=angle)
-    base = task.unit_base.to(device)
-    update = torch.zeros_like(base)
-    update[:, -1] = task.size
-    return {"perfect": float(network_risk(task, task.shrink * (base + update)))}
+    base = torch.nn.functional.pad(task.unit_base.to(device), (0, 1))
+    right = torch.zeros_like(base[0])
+    right[-2] = 1
+    drawn = torch.randn(3, len(right), generator=generator_for(seed, "best v"), dtype=torch.float64, device="cpu")
+    vectors = torch.cat([right[None], drawn.to(device)])
+    vectors = (vectors / vectors.norm(dim=1, keepdim=True)).requires_grad_()
+    optimiser = torch.optim.Adam([vectors], lr=0.05)
+    for _ in range(_DESCENT):
+        optimiser.zero_grad()
+        unit = vectors / vectors.norm(dim=1, keepdim=True)
+        risks = network_risk(task, task.shrink * (base + task.size * unit[:, None]))
+        risks.sum().backward()
+        optimiser.step()
+    place = int(risks.argmin())
+    rows = task.shrink * (base + task.size * right)
+    return {
+        "aligned": float(network_risk(task, rows)),
+        "scaled": _scaled_risk(task, rows[:, :-1]),
+        "best": float(risks[place].detach()),
+        "overlap": abs(float(unit[place, -2].detach())),
+    }
 
 
-def _fit_rival(
-    task: RankOneTask, problem: Problem, learner: str, residual: bool, generator: torch.Generator
-) -> Predictor:
+def _scaled_risk(task: RankOneTask, rows: torch.Tensor) -> float:
+    """Return the risk of rows of length one whose network may be multiplied by one number, the best."""
+    head, teacher = task.head.to(rows), task.teacher.to(rows)
+    one = torch.ones_like(rows @ rows.T)
+    own = head @ link_products(task.link, one, one, rows @ rows.T) @ head
+    shared = head @ link_products(task.link, one, one, rows @ teacher.T) @ head
+    return 1 - float(shared**2 / own) / task.variance
+
+
+def _fit_rival(task: RankOneTask, problem: Problem, learner: str, part: str, generator: torch.Generator) -> Predictor:
     """Fit a learner to the labels, or to what the base leaves of them, and give the base back."""
+    train, test = problem.train, problem.test
 
     def base(X: torch.Tensor) -> torch.Tensor:
-        values = task.link(X[:, : task.coordinates] @ task.unit_base.T.to(X)) @ task.head.to(X)
-        return values if residual else torch.zeros_like(values)
+        return task.link(X[:, : task.coordinates] @ task.unit_base.T.to(X)) @ task.head.to(X)
 
-    train, test = problem.train, problem.test
-    left = Problem(Sample(train.X, train.y - base(train.X)), Sample(test.X, test.reference - base(test.X)))
-    fitted = RIVALS[learner](left, generator)
-    return lambda X: fitted(X) + base(X)
+    values = base(train.X)
+    fitted = float(values @ train.y / values.square().sum())
+    weight = dict(zip(PARTS, (0.0, 1.0, fitted), strict=True))[part]
+    left = Problem(Sample(train.X, train.y - weight * values), Sample(test.X, test.reference - weight * base(test.X)))
+    predictor = RIVALS[learner](left, generator)
+    return lambda X: predictor(X) + weight * base(X)
 
 
 def _overlap_at(link: ScaledLink, level: float) -> float:

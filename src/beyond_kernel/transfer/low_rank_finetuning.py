@@ -38,7 +38,7 @@ class Run(NamedTuple):
 
 
 def start_vectors(task: RankOneTask, replicas: int, generator: torch.Generator) -> torch.Tensor:
-    """Draw the coordinates that matter of uniform unit vectors v, with the better sign of <v, v*>.
+    """Draw the coordinates that matter of uniform unit vectors v; their sign is left to chance.
 
     Args:
         task: teacher and base.
@@ -56,7 +56,7 @@ def start_vectors(task: RankOneTask, replicas: int, generator: torch.Generator) 
     shape = (task.coordinates, whole_number("replicas", replicas))
     z = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
     rest = torch.as_tensor(_chi_square(task.dim - task.coordinates, (replicas,), generator), device="cpu")
-    return z / (z.square().sum(0) + rest).sqrt() * z[-1].sign()
+    return z / (z.square().sum(0) + rest).sqrt()
 
 
 def rank_one_risk(task: RankOneTask, state: torch.Tensor) -> torch.Tensor:

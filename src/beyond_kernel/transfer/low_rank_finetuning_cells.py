@@ -9,10 +9,12 @@ import torch
 from beyond_kernel.checks import list_of, one_of, real_number, whole_number
 from beyond_kernel.random_streams import generator_for
 from beyond_kernel.transfer.first_gradient import adapter, first_gradient, step_unit
+from beyond_kernel.transfer.fitted_update import fit_update, linear_update
 from beyond_kernel.transfer.low_rank_finetuning import (
     BLOCK,
     Run,
     median_samples,
+    rank_one_risk,
     samples_needed,
     start_vectors,
     train_all_rows,
@@ -21,7 +23,7 @@ from beyond_kernel.transfer.low_rank_finetuning import (
 from beyond_kernel.transfer.rank_one_task import HEADS, RankOneTask, rank_one_task
 
 STARTS = ("base", "scratch")
-"""Where a student starts all of whose rows move: at the base, or at random rows of the same length."""
+"""Where a student starts all of whose rows move, at the base or at random rows of the same length."""
 READINGS = ("tangent, unit rows", "no tangent", "rescaled rows")
 """How the first gradient is taken."""
 
@@ -173,6 +175,40 @@ def adapter_cell(
         rows.append([float(right[task.coordinates - 1].abs()), float(left.sum()) / neurons**0.5, share])
     overlap, left, share = np.array(rows).T
     return {"overlap": overlap, "left": left, "share": share, "random": math.sqrt(2 / (math.pi * d))}
+
+
+def fitted_update_cell(
+    link: str,
+    d: int,
+    neurons: int,
+    size: float,
+    noise: float,
+    ratios: Sequence[float],
+    *,
+    device: str = "cpu",
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """Fit the update by least squares to a sample of which every label is used as often as wanted.
+
+    Args:
+        link, d, neurons, size, noise: as for ``rank_one_cell``.
+        ratios: samples in units of d; smaller samples are parts of larger ones.
+        device: where everything lies.
+        seed: of everything drawn.
+
+    Returns:
+        By sample size ``linear``, the risk of the update that ridge regression finds around the base, and ``risk``,
+        the one of the fit that starts there; both exact.
+
+    Chapter: low_rank_finetuning.
+    """
+    task = rank_one_task(link, d, neurons, size)
+    sizes = [round(ratio * d) for ratio in list_of("ratios", ratios, lambda *item: real_number(*item, above=0))]
+    X, y = _labelled(task, max(sizes), noise, generator_for(seed, "fitted update", d), device)
+    starts = [linear_update(task, X[:n], y[:n]) for n in sizes]
+    fits = [fit_update(task, X[:n], y[:n], start) for n, start in zip(sizes, starts, strict=True)]
+    risks = [rank_one_risk(task, torch.stack(vs, 1)[: task.coordinates]).cpu().numpy() for vs in (starts, fits)]
+    return dict(zip(("linear", "risk"), risks, strict=True))
 
 
 def _plan(
