@@ -51,6 +51,17 @@ def test_the_linear_update_is_ridge_on_the_slopes_of_the_base():
     assert torch.allclose(linear_update(task, X, y), expected / expected.norm())
 
 
+def test_one_round_is_a_damped_step_along_the_sphere():
+    """With the Jacobian of autograd and a damping of one, which lowers the error here at once."""
+    task = rank_one_task("he3", 12, 4, 0.8)
+    X, y = labelled(task, 100)
+    v = linear_update(task, X, y)
+    J = torch.autograd.functional.jacobian(lambda u: network(task, u, X), v)
+    J = J - torch.outer(J @ v, v)
+    step = torch.linalg.solve(J.T @ J + 100 * torch.eye(12, dtype=torch.float64), J.T @ (y - network(task, v, X)))
+    assert torch.allclose(fit_update(task, X, y, v, 1), (v + step) / (v + step).norm(), atol=1e-10)
+
+
 def test_no_step_raises_the_error_and_a_perfect_fit_stays():
     task = rank_one_task("he3", 12, 4)
     X, y = labelled(task, 100)
