@@ -32,6 +32,8 @@ TRANSFER_CELLS |= {
         for link in ("h3(z1)", "h2(z1)")
     ],
     "savings_cell": [_SPIKED | _GROUPS | {"ratios": [0.0, 0.5, 3.0], "labels": 15.0, "step": 0.01, "noise": 0.1}],
+    "waiting_cell": [_SPIKED | {"d": 8, "labels": [2.0, 9.0], "steps": [0.01, 0.02], "replicas": 3, "noise": 0.1}],
+    "mean_start_cell": [_SPIKED | {"d": 8, "ratio": 3.0, "labels": 9.0, "step": 0.01, "replicas": 3, "noise": 0.1}],
     "component_cell": [{"d": 8, "ratio": 3.0, "strength": 1.0, "replicas": 3}],
     "price_cell": [_SPIKED | {"unlabelled": 5.0, "steps": [0.01, 0.5], "times": [0.0, 0.2]}],
     "spectral_start_cell": [_SPIKED | {"d": 8, "ratio": ratio, "noise": 0.1} for ratio in (1.0, 5.0)],

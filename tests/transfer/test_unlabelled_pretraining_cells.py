@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from beyond_kernel.checks import BadParameter
+from beyond_kernel.foundations.inputs.spiked_inputs import first_component
+from beyond_kernel.foundations.learning.samples import draw_problem
 from beyond_kernel.transfer import unlabelled_pretraining_cells as cells
 from beyond_kernel.transfer.spiked_flow import flow_labels
-from beyond_kernel.transfer.spiked_neuron import spiked_neuron
+from beyond_kernel.transfer.spiked_neuron import spiked_neuron, spiked_task
 from beyond_kernel.transfer.unlabelled_pretraining_cells import (
     SIGN_LABELS,
     component_cell,
@@ -36,6 +38,27 @@ def test_labels_until_the_direction_is_found_count_those_of_the_sign():
     own = savings_cell("h3(z1)", 50, [200.0], 30.0, 0.005, 1.0, 1.0, groups=2, replicas=8, seed=1)
     assert own["needed"] == pytest.approx(np.full((1, 2), SIGN_LABELS), abs=1e-9)
     assert own["expected"] == pytest.approx([SIGN_LABELS], abs=1e-9)
+
+
+def test_labelled_inputs_of_a_component_are_paid_once():
+    """They choose the sign as well: up to ten a dimension they cost nothing beyond it, for an even link all of them."""
+    given = {"labels": 12.0, "step": 0.005, "groups": 1, "replicas": 2, "seed": 1} | EASY
+    assert savings_cell("h3(z1)", 20, [0.0, 4.0, 10.0, 25.0], **given)["extra"].tolist() == [0.0, 0.0, 0.0, 15.0]
+    assert savings_cell("h2(z1)", 20, [4.0, 25.0], **given)["extra"].tolist() == [4.0, 25.0]
+
+
+@pytest.mark.parametrize("ratio", [10, 20])
+def test_labels_of_the_inputs_of_a_component_tell_its_sign(ratio):
+    """Explicit inputs: a component, and its sign by the labels of the same inputs, is right in each of ten draws."""
+    right = 0
+    for seed in range(10):
+        task = spiked_task(spiked_neuron("h3(z1)", 60, 1.0, 0.45), seed)
+        sample = draw_problem(task, 60 * ratio, 0.0, seed, n_test=1).train
+        w = first_component(sample.X)
+        z = sample.X @ w
+        gain = float((sample.y * (task.neuron.link(z) - task.neuron.link(-z))).sum())
+        right += gain * float(w @ task.directions[:, 0].to(w)) > 0
+    assert right >= (9 if ratio == 10 else 10)
 
 
 def test_until_the_sign_is_bought_the_component_stays_where_it_is():

@@ -188,9 +188,9 @@ def chain_path(
     path = np.empty((len(y), *state.shape))
     for row in range(len(y)):
         z = pre_activations(x[:, row], state)
-        c = rates * (y[row] - link.values(z)) * link.slopes(z)
-        moved = state + c * (x[:2, row] - z * state)
-        state = np.divide(moved, np.sqrt(1 + c * c * np.maximum(squares[row] - z * z, 0.0)), out=path[row])
+        pull = rates * (y[row] - link.values(z)) * link.slopes(z)
+        moved = state + pull * (x[:2, row] - z * state)
+        state = np.divide(moved, np.sqrt(1 + pull * pull * np.maximum(squares[row] - z * z, 0.0)), out=path[row])
     return path
 
 

@@ -15,6 +15,7 @@ from beyond_kernel.random_streams import generator_for
 from beyond_kernel.transfer.spiked_chain import spiked_hits, spiked_sgd
 from beyond_kernel.transfer.spiked_flow import flow_labels, flow_paths
 from beyond_kernel.transfer.spiked_neuron import SpikedNeuron, spiked_neuron, state_overlaps, told_signs
+from beyond_kernel.transfer.spiked_wait_cells import LEVEL
 from beyond_kernel.transfer.unlabelled_pretraining import (
     component_overlaps,
     component_starts,
@@ -24,9 +25,6 @@ from beyond_kernel.transfer.unlabelled_pretraining import (
 
 SIGN_LABELS = 10
 """Labels, in units of d, that choose the sign of a component; an even link needs none."""
-
-LEVEL = 0.9
-"""Overlap at which a direction counts as found."""
 
 HORIZON = 12.0
 """Longest time of a mean flow that is asked when it arrives."""
@@ -149,7 +147,8 @@ def savings_cell(
         ``needed``, labels in units of d after which half of a group is at 0.9, (ratios, groups), NaN where that takes
         more than there are; ``median``, the same for all neurons, (ratios,); ``found``, (ratios,), the share of neurons
         that is there in time; ``expected``, (ratios,), labels by the mean flow from the limit of the component, NaN
-        where it never is there or starts at chance.
+        where it never is there or starts at chance; ``extra``, (ratios,), how many labels more it takes if the inputs
+        of the component are labelled ones: these choose the sign as well, so that each is paid once.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -171,6 +170,7 @@ def savings_cell(
         "median": _within(_medians(needed.flatten(1)), labels),
         "found": _array(found),
         "expected": np.array([_expected(task, ratio, step, device) for ratio in sizes]),
+        "extra": np.array([max(ratio - sign, 0.0) for ratio, sign in zip(sizes, spent, strict=True)]),
     }
 
 
