@@ -56,12 +56,16 @@ def test_the_metric_of_the_neurons_is_their_gram_matrix(monkeypatch):
         module, "fit_transferred_metric", lambda p, g, metric: (given.append(metric), original(p, g, metric))[1]
     )
     monkeypatch.setattr(module, "fit_fine_tuned", module.fit_transferred)
-    monkeypatch.setattr(module, "fit_trained_network", lambda problem, generator, width: lambda X: X[:, 0])
+    widths = []
+    monkeypatch.setattr(
+        module, "fit_trained_network", lambda problem, generator, width: (widths.append(width), lambda X: X[:, 0])[1]
+    )
     layers = []
     features = module.one_step_features
     monkeypatch.setattr(module, "one_step_features", lambda *args: (layers.append(features(*args)), layers[-1])[1])
     carried_cell(SOURCE, TARGET, 5, 60, [20], 20, 0.1, n_test=50, seed=0)
     W = layers[0][1].W
+    assert widths == [len(W)] == [20]  # the rival from scratch is as wide as the first layer
     assert torch.allclose(given[0], sum(torch.outer(w, w) for w in W), atol=1e-5)
     assert not torch.allclose(given[0] / given[0].trace(), given[1] / given[1].trace(), atol=1e-2)
 

@@ -58,6 +58,17 @@ def test_fewer_source_samples_cost_more_target_samples():
     assert np.log(few["risk"] / many["risk"])[:, 1].mean() > 0.3
 
 
+def test_shares_are_of_neurons_and_energy_is_of_the_layer():
+    """Both by an orthonormal basis of all inputs; short neurons lean out more, so that the layer has less outside."""
+    found, source = needs(10, sizes=[32], repeats=1), parse_target(SOURCE, 10, 0).normalised()
+    W = pretrain_streamed(source, 6400, 400, 0.1, 0).W.double().numpy()
+    basis = np.linalg.svd(source.directions.numpy())[0]
+    squares = (W @ basis) ** 2
+    assert found["overlap"] == pytest.approx((squares[:, :2].sum(1) / squares.sum(1)).mean(), rel=1e-5)
+    assert found["energy"] == pytest.approx(squares[:, :2].sum() / squares.sum(), rel=1e-5)
+    assert 1 - found["energy"] < 0.75 * (1 - found["overlap"])
+
+
 def test_the_oracle_needs_the_same_in_every_dimension():
     first, second = needs(8, "oracle"), needs(30, "oracle")
     assert np.allclose(first["risk"], second["risk"], rtol=2e-2, equal_nan=True) and first["overlap"] == pytest.approx(

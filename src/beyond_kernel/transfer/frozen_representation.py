@@ -44,8 +44,9 @@ def unseen_share(source: Target, target: Target) -> float:
     Theorem 3 asks that the target depends on the source's subspace alone and that the source's Hessian spans it. At 0
     the Hessian sees every direction of the target; whether it sees all of the source's own is another question, see
     ``Target.has_degenerate_hessian``. What H does not see stays hidden from about d^2 samples of the source. It is
-    hidden from the step at any number of samples where it enters odd degrees from three on alone. If H = 0, the lowest
-    even degree k is found from about d^k samples, through its own term of the gradient.
+    hidden from the mean of the step at any number of samples where it enters odd degrees from three on alone. If H = 0,
+    the lowest even degree k is found from about d^k samples, through its own term of the gradient. The noise of the
+    step is tilted by E y^2 x x^T towards unseen directions too, which a metric of many neurons uses and a head hardly.
 
     >>> round(unseen_share(*paired_targets("h2(z1)", "z1*z2", d=6, seed=0)), 6)
     0.5

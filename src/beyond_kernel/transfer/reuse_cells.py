@@ -21,7 +21,7 @@ ENOUGH = 0.6
 """Share of the threshold below which no larger N is run: a risk there does not rise above the threshold again."""
 Points = tuple[torch.Tensor, torch.Tensor]
 LAYERS = ("transferred", "oracle")
-"""First layers that a head is fitted on: the source's, and one that lies in the hidden subspace."""
+"""First layers that a head is fitted on, the source's or one that lies in the hidden subspace."""
 
 
 def source_grid_cell(
@@ -106,8 +106,9 @@ def head_needs_cell(
 
     Returns:
         ``needed``: N* for each target, NaN where the largest N does not get there; ``risk``, of shape (targets, N), NaN
-        after all targets have come below ``ENOUGH`` times the threshold; ``overlap``: mean share of a neuron's squared
-        length inside the hidden subspace.
+        after all targets have come below ``ENOUGH`` times the threshold; ``overlap``: mean over neurons of
+        the share of a neuron's squared length inside the hidden subspace; ``energy``: that share for all neurons
+        together, in which long neurons count for more.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -125,7 +126,9 @@ def head_needs_cell(
     samples = _samples(tasks, max(sizes), whole_number("repeats", repeats), noise, n_test, seed, network.W)
     risks = _risks(network, samples, tasks, sizes, ENOUGH * real_number("threshold", threshold, above=0))
     needed = np.array([samples_to_reach(sizes, row, threshold) for row in risks])
-    return {"needed": needed, "risk": risks, "overlap": float(subspace_overlap(network.W, directions).mean())}
+    overlap = float(subspace_overlap(network.W, directions).mean())
+    energy = float((network.W @ directions).square().sum() / network.W.square().sum())
+    return {"needed": needed, "risk": risks, "overlap": overlap, "energy": energy}
 
 
 def _tasks(source: str, heads: Sequence[str], d: int, seed: int) -> tuple[Target, list[Target]]:
