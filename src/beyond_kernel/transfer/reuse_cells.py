@@ -106,9 +106,8 @@ def head_needs_cell(
 
     Returns:
         ``needed``: N* for each target, NaN where the largest N does not get there; ``risk``, of shape (targets, N), NaN
-        after all targets have come below ``ENOUGH`` times the threshold; ``overlap``: mean over neurons of
-        the share of a neuron's squared length inside the hidden subspace; ``energy``: that share for all neurons
-        together, in which long neurons count for more.
+        after all targets have come below ``ENOUGH`` times the threshold; ``overlap``: mean share of a neuron's squared
+        length inside the hidden subspace; ``energy``: that share of all neurons together, where long ones count more.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -126,8 +125,8 @@ def head_needs_cell(
     samples = _samples(tasks, max(sizes), whole_number("repeats", repeats), noise, n_test, seed, network.W)
     risks = _risks(network, samples, tasks, sizes, ENOUGH * real_number("threshold", threshold, above=0))
     needed = np.array([samples_to_reach(sizes, row, threshold) for row in risks])
-    overlap = float(subspace_overlap(network.W, directions).mean())
     energy = float((network.W @ directions).square().sum() / network.W.square().sum())
+    overlap = float(subspace_overlap(network.W, directions).mean())
     return {"needed": needed, "risk": risks, "overlap": overlap, "energy": energy}
 
 
