@@ -12,6 +12,7 @@ from scipy.stats import norm
 from beyond_kernel.checks import BadParameter
 from beyond_kernel.foundations.learning.networks import BLOCK
 from beyond_kernel.foundations.learning.samples import Sample, draw_sample
+from beyond_kernel.foundations.targets.hidden_directions import drawn_directions
 from beyond_kernel.random_streams import generator_for
 from beyond_kernel.transfer.many_tasks import (
     accuracy,
@@ -24,7 +25,7 @@ from beyond_kernel.transfer.many_tasks import (
     quadratic_part,
     recovery,
 )
-from beyond_kernel.transfer.sign_tasks import linear_strength, sign_tasks
+from beyond_kernel.transfer.sign_tasks import SignTask, linear_strength, sign_patterns, sign_tasks, visible_directions
 
 
 def drawn(*shape, seed=0, dtype=torch.float64):
@@ -50,6 +51,31 @@ def test_the_step_is_that_of_autograd(dtype, tolerance):
         wanted = wanted - torch.autograd.grad(loss, moving)[0] / len(samples)
     found = many_task_gradient(W, samples)
     assert found.dtype == dtype and torch.allclose(found, wanted, atol=tolerance)
+
+
+def test_after_a_small_step_of_the_heads_the_step_is_minus_the_gradient_of_the_whole_loss():
+    """Heads move by eta, then the true gradient over eta is the step up to O(eta): ten times less error at eta / 10."""
+    samples, W, errors = tasks_and_samples()[1], drawn(7, 12) / 12**0.5, []
+    step = many_task_gradient(W, samples)
+    for eta in (1e-3, 1e-4):
+        moving = W.clone().requires_grad_()
+        losses = [
+            ((torch.relu(s.X @ moving.T) @ (eta * first_heads(W, s.X, s.y)) - s.y + s.y.mean()) ** 2).mean() / 2
+            for s in samples
+        ]
+        true = -torch.autograd.grad(sum(losses) / len(samples), moving)[0] / eta
+        errors.append(float((true - step).norm() / step.norm()))
+    assert errors[0] < 0.01 and errors[1] == pytest.approx(errors[0] / 10, rel=0.05)
+
+
+def test_a_product_of_four_signs_pulls_by_its_part_of_degree_four():
+    """Neither a linear nor a quadratic part, and yet one step sees it; chance would be 4 / 12."""
+    answers = sign_patterns(4).prod(1)
+    task = SignTask(drawn_directions(12, 4, seed=0), answers)
+    sample = draw_sample(task, 200_000, 0.0, generator_for(0, "four"))
+    W = drawn(100, 12, seed=4)
+    step = many_task_gradient(W / W.norm(dim=1, keepdim=True), [sample])
+    assert visible_directions(task) == 0 and recovery(step, task.directions) > 0.7
 
 
 def test_heads_in_blocks_are_those_of_the_whole_sample():

@@ -41,15 +41,17 @@ def first_heads(W: torch.Tensor, X: torch.Tensor, y: torch.Tensor) -> torch.Tens
 def many_task_gradient(W: torch.Tensor, samples: Sequence[Sample]) -> torch.Tensor:
     """Return where all tasks together move each neuron, after the head of each has taken a step of its own.
 
-    Task t moves neuron j along a_tj (1/n) sum_i y_i x_i 1{<w_j, x_i> >= 0}, and tasks are averaged. Turning the sign of
-    its labels turns both factors, so the product asks only which points a task puts on the same side.
+    Task t moves neuron j along a_tj (1/n) sum_i y_i x_i 1{<w_j, x_i> >= 0}, and tasks are averaged. This is minus the
+    gradient of half of the mean squared error to first order in the step of the heads, whose size is left out: what the
+    network says after it is taken as 0 beside y. Turning the sign of its labels turns both factors, so the product asks
+    only which points a task puts on the same side.
 
     Args:
         W: neurons, of shape (m, d).
         samples: one labelled sample a task.
 
     Returns:
-        Directions, of shape (m, d), dtype and device of W: minus the gradient of half of the mean squared error.
+        Directions, of shape (m, d), dtype and device of W.
 
     Raises:
         BadParameter: if there is no sample or shapes do not fit.
@@ -128,7 +130,8 @@ def predicted_recovery(family: str, d: int, r: int, tasks: float, n: int, noise:
     """Return the recovery that linear parts of T tasks should reach: (1 - c/t^2) / (1 + c/t), at least 0.
 
     Here c = d/T, and t = n s^2 / (1 + noise^2) is the square of a linear part along a hidden direction in units of its
-    noise. With c/t small this is 1 - d (1 + noise^2) / (T n s^2): only the number T n of all labels counts.
+    noise. With t large and c/t small this is about 1 - d (1 + noise^2) / (T n s^2), so that only the number T n of all
+    labels counts; with t of order 1 or below it is less, and few labels of many tasks find less than that.
 
     Args:
         family: of tasks, a key of ``sign_tasks.FAMILIES``.

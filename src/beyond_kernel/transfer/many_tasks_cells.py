@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from beyond_kernel.foundations.learning.networks import TwoLayerNetwork, random_
 from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_sample
 from beyond_kernel.kernel_regime.kernel_learners import fit_gaussian_kernel
 from beyond_kernel.random_streams import generator_for
-from beyond_kernel.transfer.joint_training import train_together
+from beyond_kernel.transfer.joint_training import ONE_TASK, train_together
 from beyond_kernel.transfer.many_tasks import (
     accuracy,
     linear_part,
@@ -26,6 +26,7 @@ from beyond_kernel.transfer.many_tasks import (
     quadratic_part,
     recovery,
 )
+from beyond_kernel.transfer.shared_metric import shared_metric
 from beyond_kernel.transfer.sign_tasks import SignTask, sign_tasks, task_of_kind
 
 ARMS = (
@@ -41,6 +42,8 @@ linear and quadratic parts, by such a network trained to the end, by one step on
 by one step with one head for all tasks."""
 CARRIED = ("network, one step", "linear parts", "network, trained")
 """Those whose neurons are used on new tasks as they are."""
+KERNELS = "kernels, shared metric"
+"""A further arm of ``recovery_cell``, recursive features on all tasks together, for a few hundred labels a task."""
 TOLD = ARMS[:4]
 """Those from which a learner that is told r takes the r leading directions."""
 ALONE = ("random features", "oracle", "recursive features", "Gaussian kernel")
@@ -91,7 +94,7 @@ def recovery_cell(
         n: labels of each task.
         width: neurons.
         noise: standard deviation of the label noise.
-        arms: which of ``ARMS`` are run; all see the same samples.
+        arms: which of ``ARMS`` and ``KERNELS`` are run; all see the same samples.
         device: where everything lies.
         seed: of everything drawn.
 
@@ -104,7 +107,10 @@ def recovery_cell(
 
     Chapter: many_tasks.
     """
-    counts, arms = rising_counts("tasks", tasks), list_of("arms", arms, functools.partial(one_of, options=ARMS))
+    counts, arms = (
+        rising_counts("tasks", tasks),
+        list_of("arms", arms, functools.partial(one_of, options=(*ARMS, KERNELS))),
+    )
     known = sign_tasks(family, d, r, counts[-1], generator_for(seed, "tasks"), seed)
     U, W = known[0].directions, _neurons(d, width, device, seed)
     found, pulls = [], []
@@ -138,7 +144,7 @@ def one_task_cell(
     """
     task = task_of_kind(kind, d, seed)
     arms = {"one_step": "network, one step", "both_parts": "both parts", "trained": "network, trained"}
-    layers = next(_learnt(tuple(arms.values()), [task], [1], n, width, noise, device, seed))
+    layers = next(_learnt(tuple(arms.values()), [task], [1], n, width, noise, device, seed, ONE_TASK))
     return {name: recovery(layers[arm], task.directions) for name, arm in arms.items()}
 
 
@@ -220,6 +226,7 @@ def _learnt(
     noise: float,
     device: str,
     seed: int,
+    settings: Mapping[str, float] | None = None,
 ) -> Iterator[dict[str, torch.Tensor]]:
     """Yield for each number of tasks what every arm has learnt: neurons, or a matrix that multiplies neurons."""
     W, samples = _neurons(known[0].dim, width, device, seed), []
@@ -228,9 +235,12 @@ def _learnt(
         samples.append(draw_sample(task, n, noise, generator_for(seed, "task", index, n), device=device))
         learnt = {arm: total + _STEPS[arm](W, samples[-1]) for arm, total in learnt.items()}
         if index + 1 in tasks:
-            joint = "network, trained"
-            trained = {joint: train_together(samples, width, generator_for(seed, joint))} if joint in arms else {}
-            yield learnt | trained
+            joint, together = "network, trained", {}
+            if joint in arms:
+                together[joint] = train_together(samples, width, generator_for(seed, joint), **(settings or {}))
+            if KERNELS in arms:
+                together[KERNELS] = shared_metric(samples)
+            yield learnt | together
 
 
 def _linear(W: torch.Tensor, sample: Sample) -> torch.Tensor:
