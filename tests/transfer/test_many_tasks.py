@@ -141,7 +141,7 @@ def test_predicted_recovery_is_that_of_gaussian_linear_parts(tasks, d, r, n, noi
 
 def test_predicted_recovery_depends_on_all_labels_together_and_vanishes_with_the_linear_part():
     missing = [1 - predicted_recovery("odd", 50, 3, 4000 // k, 1000 * k) for k in (1, 2, 4)]
-    assert missing == pytest.approx([50 * math.pi * 4 / 2 / 4e6] * 3, rel=0.01)  # d / (T n s^2), s^2 = 2 / (4 pi)
+    assert missing == pytest.approx([50 * math.pi * 4 / 2 / 4e6] * 3, rel=0.01)  # d / (T n tau^2), tau^2 = 2 / (4 pi)
     assert predicted_recovery("even", 50, 3, 64, 1000) == 0 == predicted_recovery("odd", 1000, 3, 2, 10)
 
 

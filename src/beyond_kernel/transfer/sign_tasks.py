@@ -207,7 +207,7 @@ def visible_directions(task: SignTask) -> int:
 
 
 def linear_strength(family: str, r: int) -> float:
-    """Return s^2 = E b_i^2 for the linear part b of a drawn task along any hidden direction.
+    """Return tau^2 = E b_i^2 for the linear part b of a drawn task along any hidden direction.
 
     Each family is as symmetric as it can be: E g_S g_S' is 0 for S != S' and the same for all sets that are allowed,
     and sum_S g_S^2 = 1. So E g_{i}^2 is one over the number of such sets: 2^r - 1 for "balanced" and "parities",
