@@ -19,7 +19,6 @@ TRANSFER_CALLS |= {
         "X": drawn(2, 3, 5),
         "Y": drawn(2, 3),
     },
-    "transfer.shared_metric.shared_metric": {"samples": [Sample(X, y)]},
     "transfer.many_tasks.first_heads": {"W": W, "X": X, "y": y},
     "transfer.many_tasks.many_task_gradient": {"W": W, "samples": [Sample(X, y)]},
     "transfer.many_tasks.linear_part": {"X": X, "y": y},

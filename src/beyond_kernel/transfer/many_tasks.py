@@ -129,9 +129,9 @@ def recovery(W: torch.Tensor, directions: torch.Tensor) -> float:
 def predicted_recovery(family: str, d: int, r: int, tasks: float, n: int, noise: float = 0.0) -> float:
     """Return the recovery that linear parts of T tasks should reach: (1 - c/t^2) / (1 + c/t), at least 0.
 
-    Here c = d/T, and t = n tau^2 / (1 + noise^2) is the square of a linear part along a hidden direction in units of its
-    noise. With t large and c/t small this is about 1 - d (1 + noise^2) / (T n tau^2), so that only the number T n of all
-    labels counts; with t of order 1 or below it is less, and few labels of many tasks find less than that.
+    Here c = d/T, and t = n tau^2 / (1 + noise^2) is the square of a linear part along a hidden direction in units of
+    its noise. With t large and c/t small this is about 1 - d (1 + noise^2) / (T n tau^2), so that only the number T n
+    of all labels counts; with t of order 1 or below it is less, and few labels of many tasks find less than that.
 
     Args:
         family: of tasks, a key of ``sign_tasks.FAMILIES``.
@@ -158,8 +158,8 @@ def expected_pull(family: str, r: int, n: int, noise: float = 0.0) -> float:
     """Return the factor k of ``many_task_gradient``: on average it is k w_j inside the hidden subspace, to first order.
 
     With overlaps U^T w_j small, a head is <b, w_j> / 2 and what it multiplies is b / 2, for the linear part b of its
-    task; E b b^T = tau^2 U U^T over tasks. Both are taken on the same n samples, which adds v (1/2 - 1/2pi) w_j / n for a
-    neuron of length one, inside the subspace and outside, with v = 1 + noise^2 the variance of the labels and
+    task; E b b^T = tau^2 U U^T over tasks. Both are taken on the same n samples, which adds v (1/2 - 1/2pi) w_j / n for
+    a neuron of length one, inside the subspace and outside, with v = 1 + noise^2 the variance of the labels and
     1/2 - 1/2pi the covariance of relu(z) and z 1{z > 0}. So k = tau^2 / 4 + v (1/2 - 1/2pi) / n.
 
     Args:
