@@ -157,8 +157,8 @@ def test_predicted_samples_fit_a_fresh_dimension():
         assert 0.5 < border / needs[label] < 2, (label, border, needs[label])
 
 
-def test_draws_differ_more_for_recursive_features_than_for_a_kernel():
-    """At the border of recursive features, the book's target at d = 12: largest over smallest risk of eight draws."""
+def test_some_draws_miss_the_risk_at_the_border_of_recursive_features():
+    """The book's target at d = 12 and n = 120: some of eight draws miss it, some do not; a kernel varies less."""
     chosen = [learner for learner in rivals() if label_of(learner) in ("Gaussian kernel", "recursive features")]
     found = compare_learners(
         chosen,
@@ -171,6 +171,7 @@ def test_draws_differ_more_for_recursive_features_than_for_a_kernel():
     ).risk.isel(n=0)
     kernel, recursive = (found.max("seed") / found.min("seed")).values
     assert recursive > 1.5 * kernel
+    assert 1 <= int((found.sel(learner="recursive features") > 0.25).sum()) <= 7
 
 
 def test_arrays_have_no_source():

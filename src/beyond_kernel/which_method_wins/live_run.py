@@ -267,5 +267,5 @@ def _advice(measured: Outcome, n: int, threshold: float) -> str:
     if measured.first == NOBODY:
         return f"Recommendation: more samples than {n:,}, less noise, or a higher risk than {threshold:g}."
     if measured.first == measured.cheapest:
-        return f"Recommendation: {measured.first}, which needs the fewest samples and the least computing."
+        return f"Recommendation: {measured.first}, with the fewest samples and the least computing."
     return f"Recommendation: {measured.cheapest} with all {n:,} labels, {measured.first} where labels are dear."

@@ -69,7 +69,7 @@ PLANS = (
     Plan(partial(fit_one_step, width=WIDTH), targets=("the book's", "degree two", "exponent 2"), seeds=2),
     Plan(fit_trained_network, targets=("the book's",), dims=DIMS[::2], sizes=SIZES[4::2], seeds=2),
 )
-"""What the sweep holds: the rivals of the phase diagram on all targets, the others on fewer, to keep it small."""
+"""What the sweep holds, the rivals of the phase diagram on all targets, the others on fewer, to keep it small."""
 
 
 class Row(NamedTuple):
