@@ -7,9 +7,15 @@ import pytest
 from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.which_method_wins import measured_orders
 from beyond_kernel.which_method_wins.measured_orders import same_target, search_constant, swept_constant
-from beyond_kernel.which_method_wins.stored_needs import Need, SearchNeed
+from beyond_kernel.which_method_wins.predictions import predict
+from beyond_kernel.which_method_wins.stored_needs import TARGETS, Need, SearchNeed
 
+BOOK = TARGETS["the book's"]
 SIZES = (10, 100, 1000, 10_000)
+
+
+def rows(*question, **options):
+    return {row.learner: row for row in predict(*question, **options)}
 
 
 def need(target, learner, d, *risks):
@@ -99,3 +105,25 @@ def test_searches_count_by_their_exponent(sweep):
 )
 def test_a_target_of_the_sweep_is_known_by_whatever_names(other, same):
     assert same_target("h3(z1) + z2", parse_target(other, 5)) == same
+
+
+@pytest.mark.parametrize(
+    "text", ["z1*z2*z3*z4", "h2(z1)*h2(z2)", "h4(z1)", "h2(z1) + h4(z2)", "h9(z1)", "z1*z2 + z3*z4"]
+)
+def test_a_target_unlike_all_of_the_sweep_gets_no_number(text):
+    """Measured: the first learnt nothing at four times the samples of a constant, the second little at its range's end.
+
+    Of the last the rank is outside: there the constant did no harm, and there is no number all the same.
+    """
+    for learner in ("recursive features", "one step, metric kernel"):
+        row = rows(text, 16)[learner]
+        assert math.isnan(row.n) and row.order == "-" and "unlike the targets of the sweep" in row.reason
+    assert math.isfinite(rows(text, 16)["Gaussian kernel"].n)
+
+
+def test_a_number_by_the_other_targets_is_not_that_of_the_target_itself():
+    """Its own constant lies within the range of the others, and is another one."""
+    for learner in ("recursive features", "one step, metric kernel"):
+        own, others = rows(BOOK, 24, threshold=0.5)[learner], rows(BOOK, 24, threshold=0.5, by_others=True)[learner]
+        assert "very target" in own.reason and "very target" not in others.reason
+        assert math.isnan(others.n) or others.n != own.n

@@ -1,6 +1,7 @@
 """Theory lines of fixed kernels: the samples for a risk at one dimension, with nothing fitted, and their range."""
 
 import functools
+import math
 from collections.abc import Callable
 
 from beyond_kernel.foundations.inputs.harmonics import sphere_energies
@@ -36,6 +37,42 @@ def line_with_range(line: Line, target: Target, threshold: float, noise: float) 
         line(target, risk, noise) for risk in (threshold, threshold * RISK_SPREAD, threshold / RISK_SPREAD)
     )
     return n, SAMPLE_SPREAD[0] * least, SAMPLE_SPREAD[1] * most
+
+
+def degree_for_risk(target: Target, threshold: float) -> int:
+    """Return the degree that a kernel has to learn for a risk, the smallest above which less than the risk is left.
+
+    Args:
+        target: f*, not constant.
+        threshold: risk to be reached, in units of Var f*.
+
+    Chapter: which_method_wins.
+
+    >>> from beyond_kernel.foundations.targets.target import parse_target
+    >>> [degree_for_risk(parse_target("z1 + h3(z1)", 4), risk) for risk in (0.25, 0.6)]
+    [3, 1]
+    """
+    left = _left_above(target)
+    return next(p for p, rest in enumerate(left) if rest < threshold and not math.isclose(rest, threshold))
+
+
+def plateau(target: Target, threshold: float) -> str:
+    """Return in words whether a risk is about what lies above a degree, where a line is flat; empty where it is not.
+
+    Args:
+        target, threshold: as in ``degree_for_risk``.
+
+    Chapter: which_method_wins.
+    """
+    left = _left_above(target)
+    near = [p for p, rest in enumerate(left[:-1]) if threshold / RISK_SPREAD <= rest <= threshold * RISK_SPREAD]
+    return f"on a plateau: above degree {near[0]} about as much is left as is asked for" if near else ""
+
+
+def _left_above(target: Target) -> list[float]:
+    """Return for p = 0 up to the degree the share of the variance above degree p."""
+    energies = target.energy_by_degree().tolist()
+    return [math.fsum(energies[p + 1 :]) / math.fsum(energies[1:]) for p in range(len(energies))]
 
 
 def gaussian_line(target: Target, threshold: float, noise: float) -> float:

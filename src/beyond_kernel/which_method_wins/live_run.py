@@ -1,5 +1,6 @@
 """What a reader's own run needs: the methods that fit a budget, and what was predicted held against what was found."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -22,20 +23,21 @@ from beyond_kernel.kernel_regime.kernel_learners import fit_gaussian_kernel
 from beyond_kernel.transfer.frozen_representation import fit_transferred_metric, pretrain_metric
 from beyond_kernel.which_method_wins.measure_needs import WIDTH
 from beyond_kernel.which_method_wins.prediction_rows import Prediction
-from beyond_kernel.which_method_wins.predictions import rounded
-from beyond_kernel.which_method_wins.which_method_wins import NOBODY, estimated_seconds, winner
+from beyond_kernel.which_method_wins.which_method_wins import NOBODY, RIVALS, estimated_seconds
 
 COSTS_LIKE = {"transferred metric": "Gaussian kernel", "oracle kernel": "Gaussian kernel"}
 """Methods that the sweep does not hold, and one in it whose computing is theirs."""
+LEAST_SIZES = 3
+"""Sizes, the smallest ones, at which each rival is run whatever its prediction and its computing."""
 
 
 class Outcome(NamedTuple):
-    """Who comes first by a set of borders: with the fewest samples, and with the least computing at the budget.
+    """Who comes first by a set of borders: with the fewest samples, and with the least computing at its own border.
 
     Attributes:
         first: the method of the smallest n*, if it is within the budget; else ``NOBODY``.
         samples: that n*, infinite where there is none.
-        cheapest: the method of least computing among those below the risk at the budget.
+        cheapest: the method within the budget whose own n* samples take it the fewest seconds, by the stored sweep.
     """
 
     first: str
@@ -144,14 +146,17 @@ def run_limits(needs: Mapping[str, float], sizes: Sequence[int], factor: float =
     limits = {}
     for label, need in needs.items():
         kept = [n for n in sizes if not need * most < n]
-        limits[label] = max(kept[-1] if kept else 0, sizes[min(2, len(sizes) - 1)])
+        limits[label] = max(kept[-1] if kept else 0, sizes[min(LEAST_SIZES, len(sizes)) - 1])
     return limits
 
 
 def affordable(
     learners: Sequence[Learner], sizes: Sequence[int], limits: Mapping[str, int], repeats: int, most_seconds: float
-) -> tuple[list[Learner], dict[str, float]]:
-    """Return the methods whose runs are estimated to take at most some seconds, and the estimates of all.
+) -> tuple[list[Learner], dict[str, int], dict[str, float]]:
+    """Return the methods that fit into some seconds, up to which size each is run, and the estimated seconds of all.
+
+    The three rivals of the phase diagram are always kept: where they would take too long, their largest sizes go, down
+    to the three smallest. Any other method that would take too long is left out.
 
     Args:
         learners: from ``rivals``.
@@ -161,22 +166,20 @@ def affordable(
         most_seconds: for all runs of one method, by the clock of the stored sweep.
 
     Raises:
-        BadParameter: if no method is left, or a number is out of range.
+        BadParameter: if a number is out of range.
 
     Chapter: which_method_wins.
     """
     limit, times = real_number("most_seconds", most_seconds, above=0), whole_number("repeats", repeats)
-    cost = {}
+    cost, largest = {}, {}
     for label in map(label_of, learners):
         run = [n for n in sizes if n <= limits.get(label, n)]
-        cost[label] = times * sum(estimated_seconds(COSTS_LIKE.get(label, label), n) for n in run)
-    kept = [learner for learner in learners if cost[label_of(learner)] <= limit]
-    if not kept:
-        least = min(cost.values())
-        raise BadParameter(
-            f"most_seconds = {most_seconds:g} is too small: the cheapest method takes about {least:.1f}."
-        )
-    return kept, cost
+        seconds = [times * estimated_seconds(COSTS_LIKE.get(label, label), n) for n in run]
+        while label in RIVALS and len(run) > LEAST_SIZES and sum(seconds) > limit:
+            run, seconds = run[:-1], seconds[:-1]
+        cost[label], largest[label] = sum(seconds), run[-1]
+    kept = [learner for learner in learners if label_of(learner) in RIVALS or cost[label_of(learner)] <= limit]
+    return kept, {label: largest[label] for label in map(label_of, kept)}, cost
 
 
 def run_borders(risks: xarray.DataArray, threshold: float) -> dict[str, float]:
@@ -191,81 +194,50 @@ def run_borders(risks: xarray.DataArray, threshold: float) -> dict[str, float]:
 
     Chapter: which_method_wins.
     """
+    return {label: float(np.median(needs)) for label, needs in run_needs(risks, threshold).items()}
+
+
+def run_needs(risks: xarray.DataArray, threshold: float) -> dict[str, list[float]]:
+    """Return n* of each method and seed of a run, infinite where it did not get there.
+
+    Args:
+        risks, threshold: as in ``run_borders``.
+
+    Raises:
+        BadParameter: if a dimension is missing or left over.
+
+    Chapter: which_method_wins.
+    """
     if set(risks.dims) != {"learner", "n", "seed"}:
         raise BadParameter(f"risks has the dimensions {', '.join(map(str, risks.dims))}: learner, n, seed are wanted.")
     found = {}
     for label in risks.learner.values.tolist():
         curves = risks.sel(learner=label).transpose("seed", "n")
         needs = [samples_to_reach(risks.n.values, curve, threshold) for curve in curves.values]
-        found[label] = float(np.median(np.nan_to_num(needs, nan=np.inf)))
+        found[label] = np.nan_to_num(needs, nan=np.inf).tolist()
     return found
 
 
-def outcome(needs: Mapping[str, float], n: int, order: Sequence[str]) -> Outcome:
-    """Return who comes first by borders: with the fewest samples, and with the least computing at n samples.
+def outcome(needs: Mapping[str, float], n: int) -> Outcome:
+    """Return who comes first by borders: with the fewest samples, and with the least computing at its own border.
 
     Args:
-        needs: n* by method; infinite or NaN where it does not get there.
+        needs: n* by method of the stored sweep; infinite or NaN where it does not get there.
         n: the budget.
-        order: methods by their computing, the cheapest first; only these can be the cheapest.
 
     Raises:
         BadParameter: if there is no method.
 
     Chapter: which_method_wins.
 
-    >>> outcome({"a": 900.0, "b": 100.0}, 1000, ["a", "b"])
-    Outcome(first='b', samples=100.0, cheapest='a')
+    >>> outcome({"Gaussian kernel": 900.0, "recursive features": 100.0}, 1000).cheapest
+    'recursive features'
     """
     finite = {label: need for label, need in needs.items() if np.isfinite(need) and need <= whole_number("n", n)}
     if not needs:
         raise BadParameter("needs is empty: give one method at least.")
-    cheapest = winner(needs, n, [label for label in order if label in needs])
     if not finite:
-        return Outcome(NOBODY, float("inf"), cheapest)
+        return Outcome(NOBODY, float("inf"), NOBODY)
     first = min(finite, key=lambda label: finite[label])
-    return Outcome(first, finite[first], cheapest)
-
-
-def recommendation(predicted: Outcome, measured: Outcome, n: int, threshold: float) -> str:
-    """Return in words what was predicted, what the run found, and whether it confirms or contradicts the prediction.
-
-    Args:
-        predicted: from predicted borders.
-        measured: from those of the run.
-        n: the budget.
-        threshold: risk to be reached.
-
-    Chapter: which_method_wins.
-    """
-    words = []
-    if predicted.first == NOBODY:
-        told = f"no method is predicted to be below {threshold:g} with {n:,} samples"
-    else:
-        told = f"{predicted.first} should need the fewest samples, about {rounded(predicted.samples)}"
-    words.append(f"Predicted: {told}.")
-    if measured.first == NOBODY:
-        words.append("In this run none got there.")
-    else:
-        words.append(f"In this run {measured.first} came first, from {round(measured.samples):,} samples on.")
-    words.append(f"The run {_agrees(predicted.first, measured.first)} the prediction.")
-    if predicted.cheapest != NOBODY or measured.cheapest != NOBODY:
-        verdict = _agrees(predicted.cheapest, measured.cheapest)
-        words.append(
-            f"Of those below {threshold:g} with all {n:,} samples, the one of least computing was predicted to be "
-            f"{predicted.cheapest}, and in this run it was {measured.cheapest}, which {verdict} that."
-        )
-    words.append(_advice(measured, n, threshold))
-    return " ".join(words)
-
-
-def _agrees(predicted: str, measured: str) -> str:
-    return "confirms" if predicted == measured else "contradicts"
-
-
-def _advice(measured: Outcome, n: int, threshold: float) -> str:
-    if measured.first == NOBODY:
-        return f"Recommendation: more samples than {n:,}, less noise, or a higher risk than {threshold:g}."
-    if measured.first == measured.cheapest:
-        return f"Recommendation: {measured.first}, with the fewest samples and the least computing."
-    return f"Recommendation: {measured.cheapest} with all {n:,} labels, {measured.first} where labels are dear."
+    seconds = {label: estimated_seconds(label, math.ceil(need)) for label, need in finite.items()}
+    return Outcome(first, finite[first], min(seconds, key=lambda label: seconds[label]))

@@ -3,10 +3,11 @@
 import math
 from bisect import bisect, bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import permutations
 
+from beyond_kernel.foundations.exponents.isotropic_leap import isotropic_leap
 from beyond_kernel.foundations.targets.algebra import Index
 from beyond_kernel.foundations.targets.target import Target, parse_target
 from beyond_kernel.which_method_wins.order_constants import Constant, Measured, order_constant
@@ -18,6 +19,30 @@ LOUDEST = 1.0
 LEVELS = (0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Risks at which constants are read off the sweep."""
 _MOST_RENAMED = 4
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: a target in its dimension, noise, a risk, and which dimensions of the sweep may answer.
+
+    Attributes:
+        target: f*, not constant.
+        noise: standard deviation of the label noise, in the units of the target.
+        threshold: risk to be reached, in units of Var f*.
+        dims: dimensions of the stored sweep by which constants are fitted; None for all.
+        by_others: whether a target of the sweep is predicted from the others alone.
+    """
+
+    target: Target
+    noise: float
+    threshold: float
+    dims: tuple[int, ...] | None = None
+    by_others: bool = False
+
+    @property
+    def loudness(self) -> float:
+        """The noise in standard deviations of the target."""
+        return self.noise / math.sqrt(self.target.variance)
 
 
 def noise_weight(target: Target, noise: float, threshold: float) -> float:
@@ -41,7 +66,12 @@ def noise_weight(target: Target, noise: float, threshold: float) -> float:
 
 
 def swept_constant(
-    target: Target, learner: str, exponent: float | None, threshold: float, dims: Sequence[int] | None = None
+    target: Target,
+    learner: str,
+    exponent: float | None,
+    threshold: float,
+    dims: Sequence[int] | None = None,
+    by_others: bool = False,
 ) -> Constant | None:
     """Return what stands in front of the order of a method in the stored sweep; None where it says nothing.
 
@@ -56,11 +86,12 @@ def swept_constant(
             count that have none either, with one slope for all of them.
         threshold: risk to be reached.
         dims: dimensions that count; all where they are left out.
+        by_others: whether the target's own rows are left out.
 
     Chapter: which_method_wins.
     """
     below, above = bisect(LEVELS, threshold) - 1, bisect_left(LEVELS, threshold)
-    found = [_at_level(target, learner, exponent, level, dims) for level in LEVELS]
+    found = [_at_level(target, learner, exponent, level, dims, by_others) for level in LEVELS]
     if below < 0 or found[below] is None:
         return None
     n = _raised(found[below:], target.dim)
@@ -96,6 +127,9 @@ def search_constant(
 def beyond(target: Target, constant: Constant) -> str:
     """Return in words how a target leaves what a constant was measured on; empty where it does not.
 
+    Degree and rank have to lie within those of its targets, and the lowest degree that shows the last direction, the
+    isotropic leap, must not be above theirs: z1 z2 z3 z4 learnt nothing from four times the samples of a constant.
+
     Args:
         target: of the question.
         constant: from ``swept_constant`` or ``search_constant``.
@@ -109,6 +143,9 @@ def beyond(target: Target, constant: Constant) -> str:
         if not least <= getattr(target, what) <= most:
             told = f"{least}" if least == most else f"{least} to {most}"
             found.append(f"{what} {getattr(target, what)}, measured on {told}")
+    leap, most = isotropic_leap(target), max(map(isotropic_leap, known))
+    if leap > most:
+        found.append(f"isotropic leap {leap}, measured on leaps to {most}: a direction that shows later than any there")
     return "; ".join(found)
 
 
@@ -134,13 +171,14 @@ def same_target(text: str, target: Target) -> bool:
 
 
 def _at_level(
-    target: Target, learner: str, exponent: float | None, level: float, dims: Sequence[int] | None
+    target: Target, learner: str, exponent: float | None, level: float, dims: Sequence[int] | None, by_others: bool
 ) -> Constant | None:
     rows = [
         Measured(need.target, need.d, n)
         for need in stored_needs()
         if need.learner == learner and (dims is None or need.d in dims) and _shares(need.target, learner, exponent)
         if need.sizes[0] < (n := middle_need(need, level)) < math.inf  # at the smallest size it may be less
+        if not (by_others and same_target(need.target, target))
     ]
     return order_constant(rows, exponent, [text for text in _texts(rows) if same_target(text, target)])
 

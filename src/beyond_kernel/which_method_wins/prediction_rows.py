@@ -6,9 +6,16 @@ from dataclasses import dataclass, replace
 from beyond_kernel.foundations.targets.algebra import gradient
 from beyond_kernel.foundations.targets.exact_rank import exact_rank
 from beyond_kernel.foundations.targets.target import Target
-from beyond_kernel.which_method_wins.kernel_lines import gaussian_line, line_with_range, relu_line
+from beyond_kernel.which_method_wins.kernel_lines import (
+    degree_for_risk,
+    gaussian_line,
+    line_with_range,
+    plateau,
+    relu_line,
+)
 from beyond_kernel.which_method_wins.measured_orders import (
     LOUDEST,
+    Question,
     beyond,
     noise_weight,
     same_target,
@@ -16,11 +23,12 @@ from beyond_kernel.which_method_wins.measured_orders import (
     swept_constant,
 )
 from beyond_kernel.which_method_wins.order_constants import Constant
-from beyond_kernel.which_method_wins.sample_costs import Cost, sample_costs
+from beyond_kernel.which_method_wins.sample_costs import Cost
 
 LINE = "theory line, Gaussian inputs"
 SPHERE_LINE = "theory line, sphere"
 CONSTANT = "order, measured constant"
+BOUND = "order of an upper bound, measured constant"
 MEASURED = "measured order, no theorem"
 SUBSPACE_LINE = "subspace line, measured factor"
 ORDER = "order only"
@@ -69,28 +77,6 @@ class Prediction:
     claim: str
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked: a target in its dimension, noise, a risk, and which dimensions of the sweep may answer.
-
-    Attributes:
-        target: f*, not constant.
-        noise: standard deviation of the label noise, in the units of the target.
-        threshold: risk to be reached, in units of Var f*.
-        dims: dimensions of the stored sweep by which constants are fitted; None for all.
-    """
-
-    target: Target
-    noise: float
-    threshold: float
-    dims: tuple[int, ...] | None = None
-
-    @property
-    def loudness(self) -> float:
-        """The noise in standard deviations of the target."""
-        return self.noise / math.sqrt(self.target.variance)
-
-
 def kernel_rows(asked: Question, cost: Cost) -> list[Prediction]:
     """Return the rows of the three fixed kernels, each by its theory line.
 
@@ -101,6 +87,10 @@ def kernel_rows(asked: Question, cost: Cost) -> list[Prediction]:
     Chapter: which_method_wins.
     """
     target = asked.target
+    degree = degree_for_risk(target, asked.threshold)
+    enough = f"degree {degree} is enough for this risk" if degree < target.degree else ""
+    reason = "; ".join(filter(None, (cost.reason, enough, plateau(target, asked.threshold))))
+    cost = replace(cost, exponent=float(degree), reason=reason)
     rows = [
         _row(
             replace(cost, learner="Gaussian kernel", condition="none"),
@@ -139,7 +129,9 @@ def step_rows(asked: Question, cost: Cost) -> list[Prediction]:
         source="order measured here; Theorem 1 of Damian et al. 2022 is about the head of one step",
         claim="recursive_features/metric_of_one_step",
     )
-    return [_swept(asked, cost, cost.exponent if cost.holds else None), _swept(asked, metric, None)]
+    slower = "an upper bound: in the sweep n grew like d^1.2 to d^1.6, so a number far from d = 8 to 32 is high"
+    head = replace(cost, reason=f"{cost.reason}; {slower}") if cost.holds else cost
+    return [_swept(asked, head, cost.exponent if cost.holds else None), _swept(asked, metric, None)]
 
 
 def free_rows(asked: Question) -> list[Prediction]:
@@ -201,14 +193,20 @@ def transfer_rows(asked: Question, cost: Cost, source: Target | None) -> list[Pr
     if asked.loudness > LOUDEST:
         return [_row(row, ORDER, reason=_too_loud(asked)) for row in costs]
     line = gaussian_line(replace(asked.target, dim=source.rank), asked.threshold, asked.noise)
-    step = next(row for row in sample_costs(source) if row.learner == "one step")
-    paid = (
-        f"about {step.order} by one step" if step.holds else "by recursive features, since one step cannot see it all"
-    )
-    told = f"{source.rank} directions of the source, which has been paid before: {paid}"
+    seen = source.part(2) if source.hessian_rank() else None  # what the first layer holds after one step
+    known = seen is not None and exact_rank(_stacked(asked.target, seen)) == source.hessian_rank()
+    paid = {"transferred metric": "recursive features", "transferred": "one step, from about d^2 labels"}
+    blind = "the source's mean Hessian misses a direction of the target, so one step does not find it for the layer"
     return [
-        _row(row, SUBSPACE_LINE, tuple(factor * line for factor in factors), told)
-        for row, factors in zip(costs, SUBSPACE_FACTORS.values(), strict=True)
+        _row(replace(row, holds=False), UNKNOWN, reason=blind)
+        if row.learner == "transferred" and not known
+        else _row(
+            row,
+            SUBSPACE_LINE,
+            tuple(factor * line for factor in SUBSPACE_FACTORS[row.learner]),
+            f"{source.rank} directions of the source, which has been paid before by {paid[row.learner]}",
+        )
+        for row in costs
     ]
 
 
@@ -224,7 +222,7 @@ def order_row(cost: Cost) -> Prediction:
 
 
 def _swept(asked: Question, cost: Cost, exponent: float | None) -> Prediction:
-    constant = swept_constant(asked.target, cost.learner, exponent, asked.threshold, asked.dims)
+    constant = swept_constant(asked.target, cost.learner, exponent, asked.threshold, asked.dims, asked.by_others)
     return _with_constant(asked, cost, constant, noisy=True)
 
 
@@ -240,11 +238,14 @@ def _with_constant(asked: Question, cost: Cost, constant: Constant | None, noisy
         return _row(told, ORDER, reason=_and(cost, _too_loud(asked)), order=order)
     origin, known = _origin(asked.target, constant)
     if not known:
+        if fitted:  # its power was measured on other targets too
+            return _row(cost, UNKNOWN, reason=_and(cost, origin), order="-")
         return _row(told, ORDER, reason=_and(cost, origin), order=order)
     weight = noise_weight(asked.target, asked.noise, asked.threshold) if noisy else 1.0
     n, low, high = constant.samples(asked.target.dim)
     samples = (weight * n, weight * low, weight**2 * high)  # the rule of noise may fall short by as much again
-    return _row(told, MEASURED if fitted else CONSTANT, samples, _and(cost, origin), order)
+    how = MEASURED if fitted else BOUND if noisy else CONSTANT
+    return _row(told, how, samples, _and(cost, origin), order)
 
 
 def _origin(target: Target, constant: Constant) -> tuple[str, bool]:
@@ -253,9 +254,9 @@ def _origin(target: Target, constant: Constant) -> tuple[str, bool]:
         return "constant of this very target in the sweep", True
     if len(constant.targets) == 1:
         return "the sweep ran it on one other target of this order, which is no ground for a number", False
-    words = [f"constant from {len(constant.targets)} targets of the sweep"]
-    words += [far] if (far := beyond(target, constant)) else []
-    return "; ".join(words), True
+    if far := beyond(target, constant):
+        return f"unlike the targets of the sweep: {far}", False
+    return f"constant from {len(constant.targets)} targets of the sweep", True
 
 
 def _too_loud(asked: Question) -> str:
@@ -276,13 +277,8 @@ def _row(
     n, low, high = samples
     told = cost.reason if reason is None else reason
     if math.isinf(n):
-        n, low, high, how, told = (
-            math.nan,
-            math.nan,
-            math.nan,
-            ORDER,
-            f"{told}; the risk is out of reach of its spectrum",
-        )
+        n = low = high = math.nan
+        how, told = ORDER, f"{told}; the risk is out of reach of its spectrum"
     words = order or (cost.order if math.isfinite(cost.exponent) else "-")
     return Prediction(
         cost.learner, cost.exponent, words, n, low, high, how, cost.condition, cost.holds, told,

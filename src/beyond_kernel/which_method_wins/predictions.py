@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from beyond_kernel.checks import BadParameter, list_of, real_number, whole_number
 from beyond_kernel.foundations.targets.target import Target, parse_target
+from beyond_kernel.which_method_wins.measured_orders import Question
 from beyond_kernel.which_method_wins.prediction_rows import (
     Prediction,
-    Question,
     free_rows,
     kernel_rows,
     order_row,
@@ -29,13 +29,15 @@ def predict(
     threshold: float = 0.25,
     source: Target | str | None = None,
     dims: Sequence[int] | None = None,
+    by_others: bool = False,
 ) -> list[Prediction]:
     """Predict for each method of the book how many samples it needs on Gaussian inputs.
 
     Fixed kernels have a theory line at this very d, with nothing fitted. Other methods have an order, by theorem or as
     measured, times a constant from the stored sweep; the range is that of its targets, and a target of the sweep has a
-    constant of its own. Noise raises a constant by the rule of ``noise_weight``. What is transferred has the
-    line of a kernel in the directions of the source, whose own labels were paid before, times a measured factor.
+    constant of its own. A target unlike all of the sweep, by its degree, its rank or its leap, gets no number. Noise
+    raises a constant by the rule of ``noise_weight``. What is transferred has the line of a kernel in the directions of
+    the source, whose own labels were paid before, times a measured factor.
 
     Args:
         target: polynomial target, not constant, or its text.
@@ -44,6 +46,7 @@ def predict(
         threshold: risk to be reached, E (f - f*)^2 / Var f*, above 0 and below 1.
         source: a task on the same hidden directions that has been learnt before, or its text.
         dims: dimensions of the stored sweep by which constants are fitted; all where they are left out.
+        by_others: whether a target of the sweep is predicted from the others alone, as one of your own is.
 
     Raises:
         BadParameter: if an argument is out of range, or a target is constant or no polynomial.
@@ -59,7 +62,7 @@ def predict(
     if level >= 1:
         raise BadParameter(f"threshold = {threshold!r} is out of range: it must be below 1, the risk of a constant.")
     kept = None if dims is None else tuple(list_of("dims", dims, whole_number))
-    asked = Question(_task("target", target, d), real_number("noise", noise, least=0), level, kept)
+    asked = Question(_task("target", target, d), real_number("noise", noise, least=0), level, kept, by_others)
     given = None if source is None else _task("source", source, d)
     costs = {cost.learner: cost for cost in sample_costs(asked.target)}
     return [

@@ -26,11 +26,13 @@ FITTED = (8, 12)
 
 
 class Agreement(NamedTuple):
-    """How often predicted winners are the measured ones, and how often three cheap guesses are.
+    """How often predicted winners are the measured ones, and how often cheaper guesses are.
 
     Attributes:
         cells: how many cells were compared.
         share: of them in which the predicted winner is the measured one.
+        others: the same where the target's own rows are left out, so that constants come from the other targets.
+        line: the same with the kernel's predicted border, the others measured at the largest fitted dimension, like d.
         linear: the same with the measured borders of the largest fitted dimension, all grown like d from there.
         frozen: the same with these borders kept at all d.
         constant: the same with one winner in all cells, the most frequent one.
@@ -38,6 +40,8 @@ class Agreement(NamedTuple):
 
     cells: int
     share: float
+    others: float
+    line: float
     linear: float
     frozen: float
     constant: float
@@ -137,6 +141,7 @@ def predicted_borders(
     learners: Sequence[str] = RIVALS,
     noise: float = NOISE,
     fitted: Sequence[int] | None = FITTED,
+    by_others: bool = False,
 ) -> xarray.DataArray:
     """Return the n* that ``predict`` gives, infinite where it gives none.
 
@@ -147,6 +152,7 @@ def predicted_borders(
         learners: labels of methods that ``predict`` knows.
         noise: standard deviation of the label noise.
         fitted: dimensions of the stored sweep by which constants are fitted; None for all.
+        by_others: whether a target of the sweep is predicted from the others alone.
 
     Returns:
         Array with the dimensions ``learner`` and ``d``.
@@ -158,7 +164,7 @@ def predicted_borders(
     """
     columns = []
     for d in list_of("dims", list(dims), whole_number):
-        known = _predicted(target, d, threshold, noise, None if fitted is None else tuple(fitted))
+        known = _predicted(target, d, threshold, noise, None if fitted is None else tuple(fitted), by_others)
         columns.append([known[one_of("learner", label, list(known))] for label in learners])
     values = np.array(columns).T
     found = np.where(np.isnan(values), np.inf, values)
@@ -236,9 +242,14 @@ def border_agreement(
     for target in list_of("targets", list(targets), lambda name, value: str(value)):
         measured = measured_borders(target, threshold)
         later = measured.sel(d=[d for d in measured.d.values.tolist() if d > max(fitted)])
-        guess = predicted_borders(target, later.d.values.tolist(), threshold, fitted=fitted)
+        dims = later.d.values.tolist()
+        guess, others = (
+            predicted_borders(target, dims, threshold, fitted=fitted, by_others=alone) for alone in (False, True)
+        )
         still = measured.sel(d=[max(fitted)] * later.sizes["d"]).assign_coords(d=later.d)
-        all_borders = (later, guess, still * (later.d / max(fitted)), still)
+        grown = still * (later.d / max(fitted))
+        line = grown.where(grown.learner != RIVALS[0], guess)
+        all_borders = (later, guess, others, line, grown, still)
         true, *guesses = (winners(borders, sizes, order) for borders in all_borders)
         kept = _contested(later, sizes) if contested else np.full(true.shape, True)
         pairs.append(np.stack([found.values[kept] for found in (true, *guesses)]))
@@ -250,9 +261,11 @@ def border_agreement(
 
 
 @lru_cache(maxsize=256)
-def _predicted(target: str, d: int, threshold: float, noise: float, fitted: tuple[int, ...] | None) -> dict[str, float]:
+def _predicted(
+    target: str, d: int, threshold: float, noise: float, fitted: tuple[int, ...] | None, by_others: bool
+) -> dict[str, float]:
     """Return the n* that ``predict`` gives, by method; remembered, since a table of shares asks for each many times."""
-    rows = predict(parse_target(target, d).normalised(), d, noise, threshold, dims=fitted)
+    rows = predict(parse_target(target, d).normalised(), d, noise, threshold, dims=fitted, by_others=by_others)
     return {row.learner: row.n for row in rows}
 
 
