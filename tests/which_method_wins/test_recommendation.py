@@ -41,7 +41,7 @@ def test_a_run_judges_only_what_it_compared(predicted, measured, tried, told):
 def test_words_say_what_the_numbers_say():
     words = recommendation(FIRST, OTHER, 1000, 0.25, {STEP: 500, KERNEL: 500, RECURSIVE: 90})
     assert "recursive features should need the fewest samples, about 120." in words
-    assert f"In this run {STEP} came first, from 80 samples on, against Gaussian kernel, recursive features." in words
+    assert f"In this run {STEP} came first, from 80 samples on, against Gaussian kernel; recursive features." in words
     assert "Not run as far" not in words
     assert f"Recommendation: {STEP}, with the fewest samples. Where labels cost nothing, Gaussian kernel" in words
     alone = recommendation(FIRST, FIRST, 1000, 0.25, {RECURSIVE: 1000, KERNEL: 60})

@@ -185,7 +185,7 @@ def transfer_rows(asked: Question, cost: Cost, source: Target | None) -> list[Pr
     """
     costs = [replace(cost, learner=learner) for learner in SUBSPACE_FACTORS]
     if source is None:
-        return [_row(row, UNKNOWN, reason="no source is given") for row in costs]
+        return [_row(row, UNKNOWN, reason="no source is given", order="-") for row in costs]
     together = exact_rank(_stacked(asked.target, source))
     if together > source.rank:
         told = f"the source sees {source.rank} of the {together} directions of both: what it misses is not transferred"
@@ -205,6 +205,7 @@ def transfer_rows(asked: Question, cost: Cost, source: Target | None) -> list[Pr
             SUBSPACE_LINE,
             tuple(factor * line for factor in SUBSPACE_FACTORS[row.learner]),
             f"{source.rank} directions of the source, which has been paid before by {paid[row.learner]}",
+            "constant in d",
         )
         for row in costs
     ]

@@ -69,11 +69,11 @@ def recommendation(predicted: Outcome, measured: Outcome, n: int, threshold: flo
         short = {label: size for label, size in tried.items() if size < n}
     else:
         others = beaten(measured, tried)
-        against = f", against {', '.join(others)}" if others else ", with no other method run as far"
+        against = f", against {'; '.join(others)}" if others else ", with no other method run as far"
         words.append(f"In this run {measured.first} came first, from {round(measured.samples):,} samples on{against}.")
         short = {label: size for label, size in tried.items() if label not in (measured.first, *others)}
     if short:
-        words.append(f"Not run as far: {', '.join(f'{label} (to {size:,})' for label, size in short.items())}.")
+        words.append(f"Not run as far: {'; '.join(f'{label} (to {size:,})' for label, size in short.items())}.")
     words.append(f"The run {judgement(predicted, measured, n, tried)} the prediction.")
     seconds = [estimated_seconds(label, n) for label in tried]
     words.append(f"One fit with all {n:,} labels takes an estimated {min(seconds):.1g} to {max(seconds):.1g} seconds.")
