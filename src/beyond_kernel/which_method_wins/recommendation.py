@@ -76,9 +76,13 @@ def recommendation(predicted: Outcome, measured: Outcome, n: int, threshold: flo
         words.append(f"Not run as far: {'; '.join(f'{label} (to {size:,})' for label, size in short.items())}.")
     words.append(f"The run {judgement(predicted, measured, n, tried)} the prediction.")
     seconds = [estimated_seconds(label, n) for label in tried]
-    words.append(f"One fit with all {n:,} labels takes an estimated {min(seconds):.1g} to {max(seconds):.1g} seconds.")
+    words.append(f"One fit with all {n:,} labels takes about {_clock(min(seconds))} to {_clock(max(seconds))} s.")
     words.append(_advice(measured, n, threshold))
     return " ".join(words)
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds:.2g}" if seconds < 10 else f"{seconds:.0f}"
 
 
 def _advice(measured: Outcome, n: int, threshold: float) -> str:
