@@ -48,9 +48,10 @@ class Question:
 def noise_weight(target: Target, noise: float, threshold: float) -> float:
     """Return by how much more samples noise costs than in the sweep: (risk + noise^2) / (risk + 0.1^2), at least 1.
 
-    In the theory of kernels a risk that is read without noise takes a number of samples proportional to risk plus
-    noise^2, all in units of Var f*. For the learners of the sweep that is a rule: recursive features and the metric
-    kernel of one step took 0.9 to 1.7 times as much, at noise 0.5 and 1, on three targets at d = 8 and 12.
+    In the theory of kernels, at a fixed resolution and with a penalty above 0, a risk that is read without noise takes
+    samples proportional to risk plus noise^2, all in units of Var f*. For the learners of the sweep that is a rule:
+    recursive features and the metric kernel of one step took 0.9 to 1.7 times as much, at noise 0.5 and 1, on three
+    targets at d = 8 and 12.
 
     Args:
         target: f*, not constant.

@@ -63,7 +63,7 @@ def sample_costs(target: Target | str) -> list[Cost]:
     Inputs are Gaussian, or uniform on the sphere for the kernels; d grows, degree and number of directions do not.
     Every order is up to constants and logarithms. Where two theorems speak of one method, the row is the one for
     polynomials. A row bears the label of its learner, so that theory and measurement join by name. Recursive feature
-    machines have no row: we know of no theorem with their order for these targets.
+    machines have no row: of theorems with their order we know one for a relative only (Zhu et al. 2025).
 
     Args:
         target: polynomial target, not constant, or its text.
