@@ -84,6 +84,7 @@ TRANSFER_CELLS |= {
             "linear model",
             "Gaussian kernel",
             "components, Gaussian kernel",
+            "sum over found tiles",
             "tangent kernel",
             "random features",
             "one step",

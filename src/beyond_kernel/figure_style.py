@@ -112,6 +112,7 @@ LEARNER_STYLE = {
     "spectral method": Style(_PLUM, _FOUR_POINTS, "--"),
     "network SGD": Style(_GREEN, ">", "-.", filled=False),
     "components, Gaussian kernel": Style(_PINK, "8", _THREE_DOTS, filled=False),
+    "sum over found tiles": Style(_GREEN, "D", "-", filled=False),
     "fine-tuned": Style(_INDIGO, "p", "-.", filled=False),
 }
 """Style of each method by its label, the same through the whole book."""

@@ -19,10 +19,13 @@ class RowSpectrum:
     Attributes:
         values: eigenvalues of K / N, of shape (N,), none below 0.
         energies: squared coefficients of the outputs less their means, over N and summed over outputs, of shape (N,).
+        peaks: N times the sum of the fourth powers of each eigenvector's entries, of shape (N,); near 3 where it is
+            spread over the rows as if rotated at random, N where it sits on one.
     """
 
     values: np.ndarray
     energies: np.ndarray
+    peaks: np.ndarray
 
 
 def row_spectrum(gram: torch.Tensor, outputs: torch.Tensor) -> RowSpectrum:
@@ -44,7 +47,8 @@ def row_spectrum(gram: torch.Tensor, outputs: torch.Tensor) -> RowSpectrum:
         raise BadParameter(f"outputs has {len(outputs)} rows: it must have {N}.")
     values, vectors = torch.linalg.eigh(gram / N)
     energies = (vectors.T @ (outputs - outputs.mean(0)).to(gram)).square().sum(1) / N
-    return RowSpectrum(values.clamp(min=0).cpu().numpy(), energies.cpu().numpy())
+    peaks = N * vectors.square().square().sum(0)
+    return RowSpectrum(values.clamp(min=0).cpu().numpy(), energies.cpu().numpy(), peaks.cpu().numpy())
 
 
 def predicted_error(spectrum: RowSpectrum, n: int, penalty: float) -> float:

@@ -88,14 +88,15 @@ def tile_shares(metric: torch.Tensor, tiles: int) -> np.ndarray:
     return (diagonal.sum(1) / diagonal.sum()).cpu().numpy()
 
 
-def tile_root(metric: torch.Tensor, tiles: int) -> torch.Tensor:
-    """Return the root of the metric that keeps of another only where it looks: W_t^2 times the identity on tile t.
+def tile_root(metric: torch.Tensor, tiles: int, power: float = 0.5) -> torch.Tensor:
+    """Return W_t^power times the identity on each tile t, the root of what keeps of a metric only where it looks.
 
     W_t is the mean diagonal entry of the given metric on tile t. It needs to be told what the tiles are.
 
     Args:
         metric: symmetric positive semi-definite, of shape (d, d), of trace above 0.
         tiles: c, a divisor of d.
+        power: 1/2 for a metric of the weights themselves, 1 for one of their squares.
 
     Returns:
         A diagonal matrix of shape (d, d).
@@ -106,7 +107,7 @@ def tile_root(metric: torch.Tensor, tiles: int) -> torch.Tensor:
     Source: our own; found after looking at other metrics, and here to explain. Chapter: real_digits.
     """
     means = _diagonal(metric, tiles).mean(1)
-    return torch.diag(means.repeat_interleave(metric.shape[0] // tiles))
+    return torch.diag((means**power).repeat_interleave(metric.shape[0] // tiles))
 
 
 def root_of(metric: torch.Tensor, power: float = 0.5) -> torch.Tensor:

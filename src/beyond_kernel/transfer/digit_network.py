@@ -1,4 +1,4 @@
-"""A two-layer network with one output a class, trained to the end; rate and decay are chosen on a held-out fifth."""
+"""A two-layer network with one output a class, trained for some hundred steps; rate and decay chosen on a fifth."""
 
 from dataclasses import dataclass
 
@@ -72,7 +72,9 @@ def fit_network(problem: ClassProblem, generator: torch.Generator, width: int = 
 def steps_for(n: int) -> int:
     """Return the number of steps for n samples, 250 up to 800 samples and 600 above. Chapter: real_digits.
 
-    In trials twice as many changed the error by two in a hundred at most.
+    In trials twice as many changed the error by two in a hundred at most with these rates and decays. With four times
+    as many, twice the neurons and a decay of 0.5 the error on plain digits fell by a tenth to a third, and stayed above
+    that of a tuned Gaussian kernel.
     """
     return 250 if n <= 800 else 600
 

@@ -148,7 +148,7 @@ def draw_transfer(
         train_X = _tiled(data, train, pool, tiles, "images", seed, name)
         test_X = _tiled(data, kept[1], test, tiles, "images", seed, f"{name} test")
         samples = (Sample(X.to(device), outputs[part].to(device)) for X, part in ((train_X, train), (test_X, kept[1])))
-        problems.append(ClassProblem(*samples, tiles=tiles))
+        problems.append(ClassProblem(*samples, unlabelled=train_X.to(device), tiles=tiles))
     return problems[0], problems[1]
 
 

@@ -1,5 +1,6 @@
 """The experiments of chapter real_digits, to be run over a grid."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,15 +21,23 @@ from beyond_kernel.transfer.digit_learners import (
     fit_tangent,
     seen_metric,
 )
-from beyond_kernel.transfer.digit_machines import choose_by_leave_one_out, fit_machine, gaussian_family
+from beyond_kernel.transfer.digit_machines import (
+    Kernel,
+    Machine,
+    choose_by_leave_one_out,
+    fit_machine,
+    gaussian_family,
+)
 from beyond_kernel.transfer.digit_measures import accuracy, class_error, root_of, tile_root, tile_shares
 from beyond_kernel.transfer.digit_network import fit_network
+from beyond_kernel.transfer.digit_parts import fit_parts, found_parts, parts_family
 from beyond_kernel.transfer.real_digits import ClassProblem, draw_classes, draw_transfer
 
 LEARNERS = {
     "linear model": fit_linear,
     "Gaussian kernel": fit_gaussian,
     "components, Gaussian kernel": fit_components,
+    "sum over found tiles": fit_parts,
     "tangent kernel": fit_tangent,
     "random features": fit_random_neurons,
     "one step": fit_step,
@@ -37,9 +46,20 @@ LEARNERS = {
 }
 """The learners of the chapter by their labels."""
 SEERS = ("covariance", "recursive features", "one step", "trained network")
-"""The inputs themselves have a metric, and the three learners that learn one from labels."""
-METRICS = ("inputs as they are", *SEERS, "tiles of recursive features", "labelled tile alone")
-"""Metrics in which the second task is learnt; the last one is told where the label lives."""
+"""What has a metric: the inputs themselves, and the three learners that learn one from labels."""
+WAYS = (
+    "inputs as they are",
+    *SEERS,
+    "mean weights of tiles",
+    "squared weights of tiles",
+    "labelled tile alone",
+    "sum over found tiles",
+    "metric of its own labels",
+)
+"""Ways to learn the second task, seven metrics first; the last of them is told where the label lives.
+
+The two ways behind them use nothing of the first task.
+"""
 SHOWN = 6
 """Neurons after the step whose directions are kept."""
 DRAWS = 4
@@ -115,11 +135,12 @@ def digit_picture_cell(data: str, tiles: int, n: int, *, device: str = "cpu", se
 
 def second_task_cell(
     data: str, tiles: int, n_source: int, sizes: Sequence[int], *, device: str = "cpu", seed: int
-) -> dict[str, np.ndarray | float]:
+) -> dict[str, np.ndarray]:
     """Return how well the second half of the classes is learnt in metrics that were learnt on the first half.
 
-    In each metric a Gaussian kernel is fitted to N labels, its length and penalty chosen by leave-one-out. Beside
-    them stand recursive features that learn their metric from the labels of the second task alone.
+    In each metric a Gaussian kernel is fitted to N labels, its length and penalty chosen by leave-one-out, and so is a
+    sum over tiles found without labels. Beside them stand recursive features on the same N labels and no others, which
+    choose on a fifth of them as they always do.
 
     Args:
         data: what ``source_of`` returned.
@@ -130,8 +151,7 @@ def second_task_cell(
         seed: of everything drawn.
 
     Returns:
-        ``error`` and ``accuracy``, of shape (len(sizes), 7), a column for each of ``METRICS``; ``own_error`` and
-        ``own_accuracy`` of recursive features on the second task alone, with the largest N.
+        ``error`` and ``accuracy``, of shape (len(sizes), 9), a column for each of ``WAYS``.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -142,12 +162,15 @@ def second_task_cell(
     source, target = draw_transfer(load_rows(data), tiles, n_source, seed, device=device)
     if max(sizes) > len(target.train):
         raise BadParameter(f"sizes = {list(sizes)} is out of range: the second task has {len(target.train)} labels.")
-    roots = _roots(source, seed)
-    rows = [[_scores(_in_metric(_first(target, N), root), target.test) for root in roots] for N in sizes]
-    own = _scores(_recursive(target, max(sizes), seed), target.test)
-    names = ("error", "accuracy")
-    found = {name: np.array([[scores[name] for scores in row] for row in rows]) for name in names}
-    return found | {f"own_{name}": own[name] for name in names}
+    families = [functools.partial(gaussian_family, root=root) for root in _roots(source, seed)]
+    families.append(functools.partial(parts_family, parts=found_parts(target.unlabelled, tiles)))
+    rows = []
+    for N in sizes:
+        train = _first(target, N)
+        machines = [_by_leave_one_out(train, family(train)) for family in families]
+        own = fit_recursive(ClassProblem(train, target.test, tiles=tiles), generator_for(seed, "second task", N))
+        rows.append([_scores(machine, target.test) for machine in (*machines, own)])
+    return {name: np.array([[scores[name] for scores in row] for row in rows]) for name in ("error", "accuracy")}
 
 
 def row_curve_cell(
@@ -165,7 +188,8 @@ def row_curve_cell(
         seed: of everything drawn.
 
     Returns:
-        ``predicted`` and ``measured`` errors, in units of the best constant's, of shape (len(sizes),).
+        ``predicted`` and ``measured`` errors, in units of the best constant's, of shape (len(sizes),); ``peak``, the
+        median of ``RowSpectrum.peaks`` over the smaller half of the eigenvalues.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -180,6 +204,7 @@ def row_curve_cell(
     return {
         "predicted": np.array([predicted_error(spectrum, n, penalty) for n in sizes]),
         "measured": measured_errors(gram, outputs, list(sizes), penalty, DRAWS, stream),
+        "peak": np.median(spectrum.peaks[: rows // 2]),
     }
 
 
@@ -197,9 +222,10 @@ def _metrics(problem: ClassProblem, seed: int) -> tuple[list[torch.Tensor], torc
 
 
 def _roots(source: ClassProblem, seed: int) -> list[torch.Tensor]:
-    """Return the roots of ``METRICS`` after the source: the identity, the root of each metric, and two by tiles.
+    """Return the roots of the metrics in ``WAYS``: the identity, the root of each metric, and three by tiles.
 
-    The metric of recursive features is a root of gradients already; from covariance and weights the root is taken.
+    The metric of recursive features is a root of gradients already; of covariance and of weights the root is taken
+    first. Of tiles there are the mean weights themselves, as of the whole metric, and their squares.
     """
     metrics, _ = _metrics(source, seed)
     d = source.train.X.shape[1]
@@ -208,20 +234,14 @@ def _roots(source: ClassProblem, seed: int) -> list[torch.Tensor]:
     labelled[: d // source.tiles] = 1
     roots = [torch.eye(d, dtype=here["dtype"], device=here["device"])]
     roots += [root_of(metric, 0.5 if place == 1 else 0.25) for place, metric in enumerate(metrics)]
-    return [*roots, tile_root(metrics[1], source.tiles), torch.diag(labelled)]
+    weights = (tile_root(metrics[1], source.tiles, power) for power in (0.5, 1.0))
+    return [*roots, *weights, torch.diag(labelled)]
 
 
 def _first(problem: ClassProblem, N: int) -> Sample:
     return Sample(problem.train.X[:N], problem.train.y[:N])
 
 
-def _in_metric(train: Sample, root: torch.Tensor):
-    """Fit a Gaussian kernel to inputs that are seen through a root."""
-    kernels = gaussian_family(train, root)
+def _by_leave_one_out(train: Sample, kernels: Sequence[Kernel]) -> Machine:
     choice = choose_by_leave_one_out(train, kernels)
     return fit_machine(train, kernels[choice.place], choice.penalty)
-
-
-def _recursive(target: ClassProblem, N: int, seed: int):
-    problem = ClassProblem(_first(target, N), target.test, tiles=target.tiles)
-    return fit_recursive(problem, generator_for(seed, "second task", N))
