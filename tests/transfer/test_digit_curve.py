@@ -40,7 +40,7 @@ def test_among_very_many_rows_it_is_the_theory_for_a_law():
     law = SphereSpectrum(3, torch.tensor(values[:100]), torch.ones(100, dtype=torch.float64), float(values.sum()))
     for n, penalty in ((10, 0.1), (50, 1.0), (300, 0.1)):
         expected = predict(law, torch.tensor(energies[:100]), n, penalty / n).risk / energies.sum()
-        assert predicted_error(RowSpectrum(values, energies), n, penalty) == pytest.approx(expected, rel=2e-3)
+        assert predicted_error(RowSpectrum(values, energies, values), n, penalty) == pytest.approx(expected, rel=2e-3)
 
 
 def test_a_spectrum_is_that_of_numpy_with_the_energies_of_the_labels():

@@ -23,12 +23,14 @@ from beyond_kernel.transfer.digit_learners import (
 from beyond_kernel.transfer.digit_machines import SCALES
 from beyond_kernel.transfer.digit_measures import class_error, tile_shares
 from beyond_kernel.transfer.digit_network import fit_network
+from beyond_kernel.transfer.digit_parts import fit_parts
 from beyond_kernel.transfer.real_digits import ClassProblem
 
 FITS = {
     "linear model": fit_linear,
     "Gaussian kernel": fit_gaussian,
     "components": fit_components,
+    "sum": fit_parts,
     "tangent kernel": fit_tangent,
     "random features": fit_random_neurons,
     "one step": fit_step,
@@ -114,6 +116,15 @@ def test_the_next_metric_is_the_root_of_the_average_of_gradients(monkeypatch):
     monkeypatch.setattr(digit_learners, "gradient_outer_product", lambda *given: average)
     metric = seen_metric(fit_recursive(quadrants(150), generator_for(0, "root"), rounds=1))
     torch.testing.assert_close(metric, average.sqrt() * 8 / 14)
+
+
+def test_rounds_that_do_not_help_are_not_kept(monkeypatch):
+    """A metric that looks only where nothing matters: round 0 is the best on the fifth, the Gaussian kernel."""
+    blind = torch.diag(torch.tensor([0.0, 0, 1, 1, 1, 1, 1, 1], dtype=torch.float64))
+    monkeypatch.setattr(digit_learners, "gradient_outer_product", lambda *given: blind)
+    problem = quadrants(80)
+    first, second = (fit(problem, generator_for(0, "same")) for fit in (fit_gaussian, fit_recursive))
+    torch.testing.assert_close(first(problem.test.X), second(problem.test.X))
 
 
 def test_without_rounds_recursive_features_are_the_gaussian_kernel():
