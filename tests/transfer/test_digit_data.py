@@ -91,7 +91,10 @@ BAD_TABLES = {
     "measured labels": ([f"{i},{i / 7}" for i in range(80)], "2 to 50 classes"),
     "a rare class": ([*LINES, "1,1,1,9"], "5 "),
     "nothing": ([], "one length"),
-    "no inputs": (["1", "2"] * 40, "inputs and a label"),
+    "no inputs": (["1", "2"] * 40, "parted by commas"),
+    "semicolons": (["1;2;0", "3;4;1"] * 40, "parted by commas"),
+    "an index without a name": ([",a,b,y", *(f"{i},{line}" for i, line in enumerate(LINES))], "without a name"),
+    "a first row with a gap": ([",1,1,0", *LINES], "must be numbers"),
     "the same rows": (["1,1,0", "1,1,1"] * 40, "must differ"),
 }
 

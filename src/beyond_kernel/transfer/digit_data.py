@@ -150,7 +150,11 @@ def _array(path: str) -> np.ndarray:
 def _table(path: str) -> np.ndarray:
     """Return the table of a .csv file, without a first line of names if it has one; labels may be words."""
     lines = [line.split(",") for line in Path(path).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    if lines and not _is_number(lines[0][0]):
+    if lines and len(lines[0]) == 1:
+        raise BadParameter(f"data = {path!r:.100} has one entry in a line: entries must be parted by commas.")
+    if lines and not any(map(_is_number, lines[0][:-1])):
+        if not all(name.strip() for name in lines[0]):
+            raise BadParameter(f"data = {path!r:.100} has a column without a name: leave out an index of the rows.")
         lines = lines[1:]
     if not lines or len({len(line) for line in lines}) > 1:
         lengths = sorted({len(line) for line in lines})
