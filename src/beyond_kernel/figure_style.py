@@ -67,11 +67,11 @@ _THREE_DOTS, _FINE = (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))
 _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS = (3, 1, 0), (4, 1, 0), (8, 1, 0)
 _CROSS = (4, 1, 45)
 _SIX_POINTS, _HANGING, _SLANTED = (6, 1, 0), (3, 0, 180), (3, 0, 90)
-_LEANING, _SEVEN_POINTS = (3, 0, 30), (7, 1, 0)
+_LEANING, _SEVEN_POINTS, _SLASH = (3, 0, 30), (7, 1, 0), (2, 0, 45)
 _FIVE_RAYS, _SIX_RAYS = (5, 2, 0), (6, 2, 0)
 _THIN = (
     "*", "+", "x", "1", "2", "3", "4",
-    _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _SIX_POINTS, _FIVE_RAYS, _SIX_RAYS,
+    _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _SIX_POINTS, _FIVE_RAYS, _SIX_RAYS, _SLASH,
 )  # fmt: skip
 
 LEARNER_STYLE = {
@@ -112,7 +112,7 @@ LEARNER_STYLE = {
     "spectral method": Style(_PLUM, _FOUR_POINTS, "--"),
     "network SGD": Style(_GREEN, ">", "-.", filled=False),
     "components, Gaussian kernel": Style(_PINK, "8", _THREE_DOTS, filled=False),
-    "sum over found tiles": Style(_GREEN, "D", "-", filled=False),
+    "sum over found tiles": Style(_INDIGO, _SLASH, _THREE_DOTS),
     "fine-tuned": Style(_INDIGO, "p", "-.", filled=False),
 }
 """Style of each method by its label, the same through the whole book."""
