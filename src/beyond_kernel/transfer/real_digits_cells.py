@@ -46,7 +46,7 @@ LEARNERS = {
 }
 """The learners of the chapter by their labels."""
 SEERS = ("covariance", "recursive features", "one step", "trained network")
-"""What has a metric: the inputs themselves, and the three learners that learn one from labels."""
+"""The inputs themselves have a metric, and the three learners that learn one from labels do."""
 WAYS = (
     "inputs as they are",
     *SEERS,
