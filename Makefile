@@ -28,7 +28,7 @@ test-plain: $(INSTALLED) ## the tests of the package once more, in the arithmeti
 chapter: $(INSTALLED) ## one chapter: CHAPTER=feature_learning/one_step SET='d=26 target="He2(z1)"'
 	@$(BIN)/python book/build.py --profile $(or $(PROFILE),quick) --only "$(CHAPTER)" $(if $(SET),--set "$$SET")
 
-new-chapter: $(INSTALLED) ## lay a chapter from the pattern: NAME=transfer/low_rank_finetuning
+new-chapter: $(INSTALLED) ## lay a chapter from the pattern: NAME=transfer/in_context
 	@$(BIN)/python book/new_chapter.py "$(NAME)"
 
 lab: $(INSTALLED) ## the chapters in JupyterLab

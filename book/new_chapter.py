@@ -1,6 +1,6 @@
 """Lay a new chapter from the pattern: algorithm, experiments, their tests, notebook, and its places in the book.
 
-python book/new_chapter.py transfer/low_rank_finetuning
+python book/new_chapter.py transfer/in_context
 python book/new_chapter.py foundations/inputs/mixtures      (foundations has rooms: its modules go into one of them)
 """
 
@@ -27,7 +27,7 @@ CAPTIONS = {
 """The parts of the book in reading order, with their names in the table of contents."""
 LONGEST = 30  # letters of an idea, so that its names fit into the lines of the pattern
 VAGUE = ("utils", "util", "helpers", "helper", "common", "misc")
-FORM = "write NAME=part/idea, such as transfer/low_rank_finetuning (in foundations: foundations/room/idea)"
+FORM = "write NAME=part/idea, such as transfer/in_context (in foundations: foundations/room/idea)"
 
 
 class Refused(Exception):
