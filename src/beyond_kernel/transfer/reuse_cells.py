@@ -18,7 +18,7 @@ from beyond_kernel.transfer.shared_heads import frozen_features, nested_risks
 from beyond_kernel.transfer.streamed_step import pretrain_streamed
 
 ENOUGH = 0.6
-"""Share of the threshold below which no larger N is run: a risk there does not rise above the threshold again."""
+"""Share of the threshold below which no larger N is run; a risk there does not rise above the threshold again."""
 Points = tuple[torch.Tensor, torch.Tensor]
 LAYERS = ("transferred", "oracle")
 """First layers that a head is fitted on, the source's or one that lies in the hidden subspace."""
