@@ -32,16 +32,16 @@ from beyond_kernel.transfer.sign_tasks import SignTask, sign_tasks, task_of_kind
 ARMS = (
     "network, one step",
     "linear parts",
-    "both parts",
     "network, trained",
+    "both parts",
     "one step, lines removed",
     "one step, one head",
 )
 """What is learnt from the tasks, in this order by one step of a network with a head for each task, by linear parts, by
-linear and quadratic parts, by such a network trained to the end, by one step on labels without their linear parts, and
+such a network trained to the end, by linear and quadratic parts, by one step on labels without their linear parts, and
 by one step with one head for all tasks."""
-CARRIED = ("network, one step", "linear parts", "network, trained")
-"""Those whose neurons are used on new tasks as they are."""
+CARRIED = ARMS[:3]
+"""Those whose neurons are used on new tasks as they are; they come first, so that all figures give them one colour."""
 KERNELS = "kernels, shared metric"
 """A further arm of ``recovery_cell``, recursive features on all tasks together, for a few hundred labels a task."""
 TOLD = ARMS[:4]
