@@ -45,7 +45,8 @@ def mean_change(task: SpikedNeuron, states: torch.Tensor, *, step: float = 0.0) 
     """
     real_number("step", step, least=0)
     rows = matrix("states", states, 2).detach().cpu().double().numpy()
-    found = np.array([_change(task, row, step) for row in rows])
+    nodes = _nodes(task)
+    found = np.array([_change(task, nodes, row, step) for row in rows])
     return torch.as_tensor(found, device="cpu").to(states.device)
 
 
@@ -72,12 +73,12 @@ def flow_paths(task: SpikedNeuron, starts: torch.Tensor, times: Sequence[float],
     if (np.diff(clock) <= 0).any():
         raise BadParameter(f"times = {clock[:4]}... are not accepted: they must be ascending.")
     rows = matrix("starts", starts, 2).detach().cpu().double().numpy()
-    paths = [
-        solve_ivp(
-            lambda _, state: _change(task, state, step), (0.0, clock[-1]), row, "LSODA", clock, rtol=1e-6, atol=1e-9
-        ).y.T
-        for row in rows
-    ]
+    nodes = _nodes(task)
+
+    def change(_: float, state: np.ndarray) -> np.ndarray:
+        return _change(task, nodes, state, step)
+
+    paths = [solve_ivp(change, (0.0, clock[-1]), row, "LSODA", clock, rtol=1e-6, atol=1e-9).y.T for row in rows]
     return torch.as_tensor(np.stack(paths, 1), device="cpu").to(starts.device)
 
 
@@ -111,16 +112,25 @@ def flow_labels(
     return torch.where(hit.any(0), first, torch.full_like(first, math.inf))
 
 
-def _change(task: SpikedNeuron, state: np.ndarray, step: float) -> np.ndarray:
+def _nodes(task: SpikedNeuron) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what does not depend on the state: inputs (3, N), their labels without noise, and weights, (N,) each."""
     g, weights = _grid()
-    state = state / max(1.0, math.hypot(*state))  # a solver may try points outside the ball
     x = np.stack([math.sqrt(1 + task.strength) * g[0], g[1], g[2]])
+    return x, task.link.values(task.direction[0] * x[0] + task.direction[1] * x[1]), weights
+
+
+def _change(
+    task: SpikedNeuron, nodes: tuple[np.ndarray, np.ndarray, np.ndarray], state: np.ndarray, step: float
+) -> np.ndarray:
+    x, y, weights = nodes
+    state = state / max(1.0, math.hypot(*state))  # a solver may try points outside the ball
     z = pre_activations(x, state)
     slopes = task.link.slopes(z)
-    c = weights * (task.link.values(task.direction[0] * x[0] + task.direction[1] * x[1]) - task.link.values(z)) * slopes
+    pulls = (y - task.link.values(z)) * slopes
+    c = weights * pulls
     drift = x[:2] @ c - (c @ z) * state
     if step:
-        drift = drift - step / 2 * (c @ (c / weights) + task.noise**2 * (weights @ slopes**2)) * state
+        drift = drift - step / 2 * (c @ pulls + task.noise**2 * (weights @ slopes**2)) * state
     return drift
 
 
