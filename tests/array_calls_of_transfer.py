@@ -86,6 +86,7 @@ TRANSFER_CALLS |= {
     "transfer.digit_machines.rooted_kernel": {"X": X, "Z": X, "length": 1.0, "root": drawn(X.shape[1], 2)},
     "transfer.digit_machines.gaussian_family": {"train": Sample(X, _OUTPUTS), "root": drawn(X.shape[1], 2)},
     "transfer.digit_parts.found_parts": {"X": X, "count": 2},
+    "transfer.digit_parts.share_in_tiles": {"X": X, "parts": [torch.tensor([0, 2, 1])], "tiles": 1},
     "transfer.digit_parts.parts_kernel": {"X": X, "Z": X, "length": 1.0, "parts": [torch.tensor([0, 2])]},
     "transfer.digit_learners.step_directions": {"X": X, "outputs": _OUTPUTS, "W": W, "a": drawn(len(W), 3)},
     "transfer.digit_curve.row_spectrum": {"gram": _GRAM, "outputs": _OUTPUTS},

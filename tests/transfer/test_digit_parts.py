@@ -11,7 +11,7 @@ from beyond_kernel.foundations.learning.samples import Sample
 from beyond_kernel.random_streams import generator_for
 from beyond_kernel.transfer.digit_data import load_rows
 from beyond_kernel.transfer.digit_machines import SCALES
-from beyond_kernel.transfer.digit_parts import fit_parts, found_parts, parts_family, parts_kernel
+from beyond_kernel.transfer.digit_parts import fit_parts, found_parts, parts_family, parts_kernel, share_in_tiles
 from beyond_kernel.transfer.real_digits import ClassProblem, draw_classes
 
 
@@ -47,6 +47,27 @@ def test_tiles_of_images_are_found(data, tiles):
     assert sorted(itertools.chain(*strong)) == list(range(tiles))
 
 
+def test_the_share_is_that_of_the_best_match_by_brute_force():
+    """Every order of the tiles is tried; entries that do not vary count for nothing."""
+    X = blocks(60, (3, 3, 3)) * torch.tensor([1.0, 2, 3, 1, 0, 2, 4, 1, 1], dtype=torch.float64)
+    parts = [torch.tensor([3, 5, 0, 4]), torch.tensor([6, 7]), torch.tensor([1, 2, 8])]
+    variances = X.var(0, correction=0)
+
+    def shared(order: tuple[int, ...]) -> float:
+        pairs = zip(parts, order, strict=True)
+        return sum(float(variances[entry]) for part, tile in pairs for entry in part.tolist() if entry // 3 == tile)
+
+    shares = [shared(order) for order in itertools.permutations(range(3))]
+    assert share_in_tiles(X, parts, 3) == pytest.approx(max(shares) / float(variances.sum()), abs=1e-12)
+
+
+def test_parts_of_images_are_the_tiles_and_those_of_independent_columns_are_not():
+    images = draw_classes(load_rows("digits"), 50, 4, 7).unlabelled
+    assert share_in_tiles(images, found_parts(images, 4), 4) > 0.99
+    columns = torch.randn(800, 24, generator=generator_for(0, "columns"), dtype=torch.float64)
+    assert share_in_tiles(columns, found_parts(columns, 4), 4) < 0.7
+
+
 def test_the_kernel_is_the_mean_of_that_of_each_part():
     X, Z = blocks(6), blocks(4, seed=1)
     parts = [torch.tensor([0, 4]), torch.tensor([1]), torch.tensor([2, 3, 9])]
@@ -79,5 +100,8 @@ def test_bad_input_is_refused():
         found_parts(torch.zeros(5, 3), 2)
     with pytest.raises(BadParameter, match="count = 11"):
         found_parts(blocks(9), 11)
+    for bad, match in ((3, "tiles = 3"), (5, "tiles = 5")):
+        with pytest.raises(BadParameter, match=match):
+            share_in_tiles(blocks(9), [torch.arange(5), torch.arange(5, 10)], bad)
     with pytest.raises(BadParameter, match="one part"):
         parts_kernel(blocks(3), blocks(3), length=1.0, parts=[])

@@ -39,15 +39,15 @@ def over_kernel(tiles: int, learner: str, n: int, **options) -> float:
 
 
 def test_on_plain_digits_features_buy_little():
-    """At twelve seeds and n = 200: .83 to .95 for recursive features, 1.01 to 1.24 and 1.18 to 1.33 for the others."""
+    """At twelve seeds and n = 200: .83 to .95 for recursive features, 1.01 to 1.24 and 1.06 to 1.22 for the others."""
     assert 0.75 < over_kernel(1, "recursive features", 200) < 1
-    assert over_kernel(1, "one step", 200) > 0.98 and over_kernel(1, "trained network", 200) > 1.05
+    assert over_kernel(1, "one step", 200) > 0.98 and over_kernel(1, "trained network", 200) > 1.0
 
 
 def test_among_distractors_features_pay():
-    """At twelve seeds: .58 to .68, .71 to .83, .77 to .87, and .98 to 1.07 for components."""
+    """At twelve seeds: .58 to .68, .71 to .83, .67 to .78, and .98 to 1.07 for components."""
     assert over_kernel(4, "recursive features", 200) < 0.75
-    assert over_kernel(4, "one step", 200) < 0.9 and over_kernel(4, "trained network", 200) < 0.95
+    assert over_kernel(4, "one step", 200) < 0.9 and over_kernel(4, "trained network", 200) < 0.85
     assert 0.93 < over_kernel(4, "components, Gaussian kernel", 200) < 1.1
     assert error(4, "random features", 200) > error(4, "Gaussian kernel", 200) > error(1, "Gaussian kernel", 200) * 2
 

@@ -9,6 +9,7 @@ import functools
 import numpy as np
 import torch
 from scipy.linalg import qr
+from scipy.optimize import linear_sum_assignment
 
 from beyond_kernel.checks import BadParameter, matrix, real_number, whole_number
 from beyond_kernel.foundations.learning.samples import Sample
@@ -36,7 +37,7 @@ def found_parts(X: torch.Tensor, count: int) -> list[torch.Tensor]:
     Raises:
         BadParameter: if the inputs do not vary in c entries, or a part would be empty.
 
-    Source: spectral clustering; rotation by Damle, Minden, Ying 2019. Chapter: real_digits.
+    Source: spectral clustering; pivots after Damle, Minden, Ying 2017 (abstract). Chapter: real_digits.
     """
     d = matrix("X", X).shape[1]
     if whole_number("count", count, most=d) == 1:
@@ -55,6 +56,31 @@ def found_parts(X: torch.Tensor, count: int) -> list[torch.Tensor]:
     return [torch.as_tensor(np.flatnonzero(labels == part), device=X.device) for part in range(count)]
 
 
+def share_in_tiles(X: torch.Tensor, parts: list[torch.Tensor], tiles: int) -> float:
+    """Return how much of the variance of the inputs lies in the part that is matched with its tile, 1 for all of it.
+
+    Args:
+        X: inputs of equal tiles, of shape (n, d).
+        parts: places of the entries of each, as many as tiles.
+        tiles: their number c, which divides d.
+
+    Raises:
+        BadParameter: if d is no multiple of c, there are not c parts, or no entry varies.
+
+    Chapter: real_digits.
+    """
+    d = matrix("X", X).shape[1]
+    if d % whole_number("tiles", tiles) or len(parts) != tiles:
+        raise BadParameter(f"tiles = {tiles} is not accepted: it must divide {d} and be the number of parts.")
+    variances = (X - X.mean(0)).square().mean(0).double().cpu()
+    if not variances.any():
+        raise BadParameter("X must hold an entry that varies.")
+    homes = torch.arange(d, device="cpu") // (d // tiles)
+    shared = [[float(variances[part][homes[part] == tile].sum()) for tile in range(tiles)] for part in parts]
+    matched = linear_sum_assignment(shared, maximize=True)
+    return float(np.array(shared)[matched].sum() / variances.sum())
+
+
 def parts_kernel(X: torch.Tensor, Z: torch.Tensor, *, length: float, parts: list[torch.Tensor]) -> torch.Tensor:
     """Return the mean over parts t of exp(-|x_t - z_t|^2 / (2 length^2)): an additive kernel that prefers none.
 
@@ -67,7 +93,7 @@ def parts_kernel(X: torch.Tensor, Z: torch.Tensor, *, length: float, parts: list
     Raises:
         BadParameter: if shapes do not fit, the length is not above 0, or there is no part.
 
-    Source: sums of kernels over parts of an input, after Duvenaud, Nickisch, Rasmussen 2011. Chapter: real_digits.
+    Source: an additive kernel, as of Duvenaud, Nickisch, Rasmussen 2011 (abstract). Chapter: real_digits.
     """
     matrix("Z", Z, matrix("X", X).shape[1])
     real_number("length", length, above=0)
