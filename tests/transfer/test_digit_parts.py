@@ -47,10 +47,11 @@ def test_tiles_of_images_are_found(data, tiles):
     assert sorted(itertools.chain(*strong)) == list(range(tiles))
 
 
-def test_the_share_is_that_of_the_best_match_by_brute_force():
-    """Every order of the tiles is tried; entries that do not vary count for nothing."""
+@pytest.mark.parametrize("parts", [[[3, 5, 0, 4], [6, 7], [1, 2, 8]], [[1, 3], [2], [0, 4, 5, 6, 7, 8]]], ids=str)
+def test_the_share_is_that_of_the_best_match_by_brute_force(parts):
+    """Every order of the tiles is tried, each tile has one part; entries that do not vary count for nothing."""
     X = blocks(60, (3, 3, 3)) * torch.tensor([1.0, 2, 3, 1, 0, 2, 4, 1, 1], dtype=torch.float64)
-    parts = [torch.tensor([3, 5, 0, 4]), torch.tensor([6, 7]), torch.tensor([1, 2, 8])]
+    parts = [torch.tensor(part) for part in parts]
     variances = X.var(0, correction=0)
 
     def shared(order: tuple[int, ...]) -> float:

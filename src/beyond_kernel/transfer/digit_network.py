@@ -1,4 +1,4 @@
-"""A two-layer network with one output a class, trained for some hundred steps; rate and decay chosen on a fifth."""
+"""A two-layer network with one output a class, trained for some hundred steps; its decay is chosen on a fifth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,11 @@ DECAYS = (0.1, 0.3, 1.0, 3.0)
 BATCH = 32
 """Samples of a batch."""
 NEURONS = 256
-"""Neurons of the network."""
+"""Neurons of the network.
+
+In trials on both sets of digits, 100 and 400 labels, twice as many, twice the steps, half or twice the rate took 0.05
+of the error of a tuned Gaussian kernel off at most.
+"""
 PRECISION = torch.float32
 """Of the training, whatever that of the sample."""
 
@@ -57,7 +61,7 @@ def fit_network(problem: ClassProblem, generator: torch.Generator, width: int = 
     Raises:
         BadParameter: if the width is below 1, or there are too few rows.
 
-    Source: Adam with decoupled decay; start and grids are our own. Chapter: real_digits.
+    Source: Adam with decoupled decay; start, rate and decays are our own. Chapter: real_digits.
     """
     whole_number("width", width)
     kept, held = split_fifth(problem.train, generator)
