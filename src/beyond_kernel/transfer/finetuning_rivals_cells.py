@@ -11,6 +11,7 @@ from beyond_kernel.escaping_the_kernel.recursive_features import fit_recursive_f
 from beyond_kernel.feature_learning.information_exponent import plan_search
 from beyond_kernel.feature_learning.overlap_chain import hitting_steps, square_rule, start_overlaps
 from beyond_kernel.feature_learning.scaled_link import ScaledLink
+from beyond_kernel.foundations.learning.adam import Adam
 from beyond_kernel.foundations.learning.learners import Predictor
 from beyond_kernel.foundations.learning.measures import risk
 from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_problem
@@ -136,13 +137,13 @@ def turned_base_cell(
     drawn = torch.randn(3, len(right), generator=generator_for(seed, "best v"), dtype=torch.float64, device="cpu")
     vectors = torch.cat([right[None], drawn.to(device)])
     vectors = (vectors / vectors.norm(dim=1, keepdim=True)).requires_grad_()
-    optimiser = torch.optim.Adam([vectors], lr=0.05)
+    adam = Adam([vectors], vectors.new_full((1,), 0.05), _DESCENT)
     for _ in range(_DESCENT):
-        optimiser.zero_grad()
         unit = vectors / vectors.norm(dim=1, keepdim=True)
         risks = network_risk(task, task.shrink * (base + task.size * unit[:, None]))
-        risks.sum().backward()
-        optimiser.step()
+        slopes = torch.autograd.grad(risks.sum(), vectors)
+        with torch.no_grad():
+            adam.step(slopes)
     place = int(risks.argmin())
     rows = task.shrink * (base + task.size * right)
     return {
