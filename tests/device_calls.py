@@ -244,6 +244,7 @@ OWN_CELLS = {
             "transferred",
             "transferred metric",
             "oracle",
+            "oracle kernel",
             "one step",
             "Gaussian kernel",
             "recursive features",

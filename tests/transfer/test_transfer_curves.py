@@ -13,6 +13,7 @@ TASKS = {"source": "h2(z1) + h2(z2)", "target": "z1*z2", "source_ratio": 4.0, "w
 def test_each_value_is_that_of_a_cell(monkeypatch):
     monkeypatch.setenv("BEYOND_KERNEL_WORKERS", "0")
     sizes = {"transferred": [20, 40], "transferred metric": [20, 40], "oracle": [20, 40], "one step": [40, 80]}
+    sizes |= {"oracle kernel": [20]}
     risks = transfer_curves(sizes, [6, 9], [3, 4], repeats=2, **TASKS)
     assert set(risks.dims) == {"learner", "d", "seed", "n"} and risks.n.values.tolist() == [20, 40, 80]
     for learner, chosen in sizes.items():
@@ -22,7 +23,7 @@ def test_each_value_is_that_of_a_cell(monkeypatch):
             found = risks.sel(learner=learner, d=d, seed=seed, n=chosen)
             assert np.allclose(
                 found, cell, rtol=1e-6, equal_nan=True
-            )  # the oracle's, too, which was run at d = 6 alone
+            )  # the oracles', too, which were run at d = 6 alone
     assert risks.sel(learner="one step", n=20).isnull().all() and risks.sel(learner="oracle", n=80).isnull().all()
 
 

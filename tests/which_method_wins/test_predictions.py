@@ -205,7 +205,7 @@ def test_a_transferred_metric_needs_what_its_row_says():
     """The cell of another chapter, at other seeds than those behind the factor."""
     source, target, sizes = BOOK, "z1*z2", [6, 8, 12, 17, 24, 34, 48]
     found = [
-        transfer_cell(source, target, 8, "transferred metric", sizes, 4, 16.0, 100, 0.1, metric_ratio=2.0, seed=seed)
+        transfer_cell(source, target, 8, "transferred metric", sizes, 4, 16.0, 100, 0.1, labels_per_dim=16.0, seed=seed)
         for seed in (31, 32, 33)
     ]
     needed = samples_to_reach(sizes, np.median([run["risk"] for run in found], axis=0), 0.25)

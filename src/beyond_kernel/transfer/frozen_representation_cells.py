@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from beyond_kernel.checks import one_of, real_number, whole_number
-from beyond_kernel.escaping_the_kernel.recursive_features import fit_recursive_features
+from beyond_kernel.escaping_the_kernel.recursive_features import fit_oracle_kernel, fit_recursive_features
 from beyond_kernel.feature_learning.one_step import fit_one_step
 from beyond_kernel.foundations.learning.learners import Learner, label_of, risk_of
 from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_matched_sample
@@ -23,8 +23,9 @@ from beyond_kernel.transfer.frozen_representation import (
 )
 
 FROM_SCRATCH = (fit_one_step, fit_gaussian_kernel, fit_recursive_features)
-LEARNERS = tuple(map(label_of, (fit_transferred, fit_transferred_metric, fit_oracle, *FROM_SCRATCH)))
-"""The learners compared on the target task; the last three start from scratch."""
+TOLD = (fit_oracle, fit_oracle_kernel)
+LEARNERS = tuple(map(label_of, (fit_transferred, fit_transferred_metric, *TOLD, *FROM_SCRATCH)))
+"""The learners compared on the target task; the last three start from scratch, two before them know the subspace."""
 LEARNT = 0.15
 """Risk from which on a learner from scratch is not run with more samples, well below every threshold of interest."""
 
@@ -40,7 +41,7 @@ def transfer_cell(
     width: int,
     noise: float,
     *,
-    metric_ratio: float = 1.0,
+    labels_per_dim: float = 25.0,
     n_test: int = 10_000,
     device: str = "cpu",
     seed: int,
@@ -59,7 +60,7 @@ def transfer_cell(
         source_ratio: source samples in units of d^2, for a first layer.
         width: number of neurons.
         noise: standard deviation of the label noise in both tasks.
-        metric_ratio: source samples in units of d^2, for a metric.
+        labels_per_dim: source samples in units of d, for a metric.
         n_test: points on which the risk is measured.
         device: where everything lies.
         seed: of everything drawn.
@@ -74,13 +75,13 @@ def transfer_cell(
     """
     one_of("learner", learner, LEARNERS)
     real_number("source_ratio", source_ratio, above=0)
-    real_number("metric_ratio", metric_ratio, above=0)
+    real_number("labels_per_dim", labels_per_dim, above=0)
     whole_number("repeats", repeats)
     teacher, truth = paired_targets(source, target, d, seed)
     draw = functools.partial(_sample, truth, noise=noise, device=device, seed=seed)
     test, scratch = draw(n_test, role="test"), learner in map(label_of, FROM_SCRATCH)
-    ratio = {label_of(fit_transferred): source_ratio, label_of(fit_transferred_metric): metric_ratio}.get(learner, 0)
-    fit = _prepared(learner, teacher, int(ratio * d**2), width, noise, device, seed)
+    n = int(labels_per_dim * d) if learner == label_of(fit_transferred_metric) else int(source_ratio * d**2)
+    fit = _prepared(learner, teacher, n, width, noise, device, seed)
     risks = np.full(len(sizes), math.nan)
     for index, size in enumerate(sizes):
         problems = (Problem(draw(size, role=f"train {r}"), test, truth) for r in range(repeats))
@@ -104,5 +105,5 @@ def _prepared(learner: str, source: Target, n: int, width: int, noise: float, de
     if learner == label_of(fit_transferred_metric):
         return functools.partial(fit_transferred_metric, metric=pretrain_metric(source, n, noise, seed, device=device))
     wide = {label_of(fit): functools.partial(fit, width=width) for fit in (fit_oracle, fit_one_step)}
-    exact = {label_of(fit): fit for fit in (fit_gaussian_kernel, fit_recursive_features)}
+    exact = {label_of(fit): fit for fit in (fit_oracle_kernel, fit_gaussian_kernel, fit_recursive_features)}
     return (wide | exact)[learner]

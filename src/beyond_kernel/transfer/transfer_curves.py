@@ -9,7 +9,8 @@ from beyond_kernel.checks import BadParameter, one_of
 from beyond_kernel.sweeps import sweep
 from beyond_kernel.transfer.frozen_representation_cells import LEARNERS, transfer_cell
 
-REPEATED = ("transferred", "transferred metric", "oracle")
+ORACLES = ("oracle", "oracle kernel")
+REPEATED = ("transferred", "transferred metric", *ORACLES)
 """Learners that are run on few samples, so that one draw of them says little: their risk is a mean over draws."""
 
 
@@ -18,7 +19,7 @@ def transfer_curves(
 ) -> xarray.DataArray:
     """Return the risks of learners on the target task, each a sweep of ``transfer_cell`` of its own.
 
-    The oracle sees the hidden coordinates alone, which are the same draws in every dimension: it is run in one.
+    The oracles see the hidden coordinates alone, which are the same draws in every dimension: they are run in one.
 
     Args:
         sizes: by learner, the numbers of target samples N, ascending.
@@ -40,9 +41,9 @@ def transfer_curves(
     runs = []
     for learner, chosen in sizes.items():
         count = repeats if one_of("learner", learner, LEARNERS) in REPEATED else 1
-        run_in = dims[:1] if learner == "oracle" else dims
+        run_in = dims[:1] if learner in ORACLES else dims
         found = _curve(learner, list(chosen), run_in, seeds, repeats=count, **options)
-        runs.append(found.sel(d=[dims[0]] * len(dims)).assign_coords(d=dims) if learner == "oracle" else found)
+        runs.append(found.sel(d=[dims[0]] * len(dims)).assign_coords(d=dims) if learner in ORACLES else found)
     names = xarray.DataArray(list(sizes), dims="learner", name="learner")
     return xarray.concat(runs, dim=names, join="outer")
 

@@ -1,0 +1,77 @@
+"""Samples that were not reached: what a claim may conclude from them, by cases that are worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import xarray
+
+from beyond_kernel.checks import BadParameter
+from beyond_kernel.transfer.sample_bounds import Bounds, known, known_growth
+
+
+def test_what_was_not_reached_is_at_least_the_largest_size():
+    samples = xarray.DataArray([[20.0, math.nan], [math.nan, 50.0]], {"learner": ["a", "b"], "seed": [0, 1]})
+    found = known(samples, xarray.DataArray([100.0, 400.0], {"learner": ["a", "b"]}))
+    assert found.low.values.tolist() == [[20, 100], [400, 50]]
+    assert found.high.values.tolist() == [[20, math.inf], [math.inf, 50]]
+
+
+def test_ratios_take_the_far_end_of_each():
+    """Over 10 and at least 40 samples the ratio to 20 and 20 has the geometric mean sqrt(10 40 / 400) = 1 at least."""
+    first, second = (known(xarray.DataArray(row, dims="seed"), 40.0) for row in ([10.0, math.nan], [20.0, 20.0]))
+
+    def mean(bounds):
+        return bounds.through(lambda ends: np.exp(ends.mean()))
+
+    logs = first.through(np.log), second.through(np.log)
+    over, under = mean(logs[0] - logs[1]), mean(logs[1] - logs[0])
+    assert (float(over.low), float(over.high)) == (pytest.approx(1), math.inf)
+    assert (float(under.low), float(under.high)) == (0, pytest.approx(1))
+
+
+def test_a_median_is_known_where_fewer_than_half_are_missing():
+    found = known(xarray.DataArray([30.0, math.nan, 90.0], dims="seed"), 100.0).through(lambda ends: ends.median())
+    assert (float(found.low), float(found.high)) == (90, 90)
+
+
+def test_a_target_that_is_not_reached_in_the_largest_dimension_is_evidence_against_a_flat_line():
+    """From 50 samples at d = 10 to more than 800 at d = 40 is a slope of log 16 / log 4 = 2 at least."""
+    samples = xarray.DataArray([[50.0, math.nan], [60.0, 60.0]], {"seed": [0, 1], "d": [10.0, 40.0]})
+    found = known_growth(samples, 800.0)
+    assert found.low.values == pytest.approx(np.array([2.0, 0.0]))
+    assert found.high.values.tolist() == [math.inf, pytest.approx(0.0)]
+    assert found.through(lambda ends: float(ends.mean())).deciding(at_most=0.25) == pytest.approx(1.0)
+    short = known_growth(samples, 70.0).through(lambda ends: float(ends.mean()))  # log 1.4 / log 4 / 2 = .12
+    assert math.isnan(short.deciding(at_most=0.25)) and short.deciding(at_most=0.1) == pytest.approx(0.1214, abs=1e-4)
+
+
+def test_in_the_smallest_dimension_it_bounds_the_slope_from_above_and_in_the_middle_not_at_all():
+    """d = 1, 4, 16: weights -1, 0 and 1 over 2 log 4. From more than 64 to 16 is a slope of -1/2 at most."""
+    rows = [[math.nan, 20.0, 16.0], [4.0, math.nan, 16.0], [math.nan, 20.0, math.nan]]
+    found = known_growth(xarray.DataArray(rows, {"seed": [0, 1, 2], "d": [1.0, 4.0, 16.0]}), 64.0)
+    assert found.low.values.tolist() == [-math.inf, pytest.approx(0.5), -math.inf]
+    assert found.high.values.tolist() == [pytest.approx(-0.5), pytest.approx(0.5), math.inf]
+
+
+def test_every_missing_size_filled_with_more_stays_within_the_bounds():
+    """Against brute force: what was not reached is drawn anew, any number above the largest size."""
+    draws = np.random.default_rng(0)
+    samples = xarray.DataArray(np.exp(draws.uniform(2, 6, (40, 4))), {"seed": range(40), "d": [10.0, 16, 24, 60]})
+    hidden = samples.where(xarray.DataArray(draws.random((40, 4)) > 0.3, samples.coords))
+    bounds, x = known_growth(hidden, math.exp(6)), np.log(samples.d.values)
+    for _ in range(50):
+        full = np.where(np.isnan(hidden), np.exp(draws.uniform(6, 9, (40, 4))), hidden)
+        slopes = np.polyfit(x, np.log(full).T, 1)[0]
+        assert (slopes >= bounds.low.values - 1e-9).all() and (slopes <= bounds.high.values + 1e-9).all()
+    complete = hidden.notnull().all("d").values
+    assert 0 < complete.sum() < 40 and (bounds.low == bounds.high).values[complete].all()
+
+
+def test_a_claim_is_decided_only_where_both_ends_agree():
+    assert Bounds(2.0, 2.0).deciding(at_most=3) == 2 and Bounds(4.0, 4.0).deciding(at_most=3) == 4
+    assert Bounds(2.0, math.inf).deciding(at_least=1.5) == 2 and Bounds(0.0, 1.2).deciding(at_least=1.5) == 1.2
+    assert Bounds(-math.inf, -0.4).deciding(at_most=-0.3) == -0.4
+    assert math.isnan(Bounds(2.0, math.inf).deciding(at_most=3)) and math.isnan(Bounds(0.0, 2.0).deciding(at_least=1))
+    with pytest.raises(BadParameter, match="exactly one"):
+        Bounds(1.0, 2.0).deciding()
