@@ -15,6 +15,8 @@ NETWORK_CALLS = {
         "length": 2.0,
         "metric": torch.eye(5, dtype=X.dtype),
     },
+    "feature_learning.metric_kernel.mean_outer_product": {"X": X, "y": y},
+    "feature_learning.metric_kernel.two_moments": {"X": X, "y": y},
     "escaping_the_kernel.learnt_metrics.trace_share": {"metric": GRAM[:5, :5], "directions": FRAME},
     "escaping_the_kernel.learnt_metrics.metric_correlation": {"first": GRAM[:5, :5], "second": GRAM[5:10, 5:10]},
     "escaping_the_kernel.learnt_metrics.outer_product_of_gradients": {"function": TARGET, "X": X},

@@ -21,7 +21,7 @@ from beyond_kernel.escaping_the_kernel.quadratic_ntk import (
 from beyond_kernel.escaping_the_kernel.recursive_features import fit_oracle_kernel, fit_recursive_features
 from beyond_kernel.escaping_the_kernel.trained_layer import fit_clipped_layer, fit_trained_layer
 from beyond_kernel.feature_learning.degree_kernels import fit_polynomial_kernel, fit_quadratic_ridge
-from beyond_kernel.feature_learning.metric_kernel import fit_metric_kernel
+from beyond_kernel.feature_learning.metric_kernel import fit_metric_kernel, fit_two_moments
 from beyond_kernel.feature_learning.one_step import fit_one_step
 from beyond_kernel.feature_learning.several_steps import fit_fresh_samples, fit_same_samples
 from beyond_kernel.feature_learning.structured_inputs import (
@@ -81,6 +81,7 @@ LEARNERS = {
     "oracle": functools.partial(fit_oracle, width=200),
     "one step": functools.partial(fit_one_step, width=200),
     "one step, metric kernel": functools.partial(fit_metric_kernel, width=200),
+    "two moments": fit_two_moments,
     "steps on the same samples": functools.partial(fit_same_samples, width=200),
     "steps on fresh samples": functools.partial(fit_fresh_samples, width=200),
     "tangent model": functools.partial(fit_tangent_model, width=60),

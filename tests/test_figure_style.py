@@ -21,7 +21,8 @@ from beyond_kernel.figure_style import (
 )
 
 LABELS = (
-    "one step; one step, metric kernel; random features; random-feature kernel; tangent kernel; oracle; transferred; "
+    "one step; one step, metric kernel; two moments; random features; random-feature kernel; tangent kernel; "
+    "oracle; transferred; "
     "transferred metric; trained layer; trained layer, clipped; "
     "Gaussian kernel; Laplace kernel; recursive features; trained network; quadratic model; joint model; "
     "joint model, regularised; line and quadratic model; linear head; clipped head; logistic head; norm stump; "

@@ -70,10 +70,10 @@ _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS = (3, 1, 0), (4, 1, 0), (8, 1, 0)
 _CROSS = (4, 1, 45)
 _SIX_POINTS, _HANGING, _SLANTED = (6, 1, 0), (3, 0, 180), (3, 0, 90)
 _LEANING, _SEVEN_POINTS, _SLASH = (3, 0, 30), (7, 1, 0), (2, 0, 45)
-_FIVE_RAYS, _SIX_RAYS = (5, 2, 0), (6, 2, 0)
+_FIVE_RAYS, _SIX_RAYS, _EIGHT_RAYS = (5, 2, 0), (6, 2, 0), (8, 2, 0)
 _THIN = (
     "*", "+", "x", "1", "2", "3", "4",
-    _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _SIX_POINTS, _FIVE_RAYS, _SIX_RAYS, _SLASH,
+    _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _SIX_POINTS, _FIVE_RAYS, _SIX_RAYS, _EIGHT_RAYS, _SLASH,
 )  # fmt: skip
 
 LEARNER_STYLE = {
@@ -82,7 +82,8 @@ LEARNER_STYLE = {
     "inner-product kernel": Style(_PINK, _SLANTED, _FINE, filled=False),
     "first principal component": Style(_VERMILION, _HANGING, _FINE),
     "known direction": Style(_GREEN, "4", _FINE),
-    "one step, metric kernel": Style(_BLUE, "d", "-.", filled=False),
+    "one step, metric kernel": Style(_PINK, "d", "-.", filled=False),
+    "two moments": Style(_INDIGO, _EIGHT_RAYS, _FINE),
     "random features": Style(_PINK, "v", "--"),
     "random-feature kernel": Style(_ORANGE, "s", "-."),
     "tangent kernel": Style(_VERMILION, "D", ":"),
@@ -109,7 +110,7 @@ LEARNER_STYLE = {
     "trained layer, clipped": Style(_BLUE, _EIGHT_POINTS, _FINE, filled=False),
     "norm stump": Style(_VERMILION, "d", "-"),
     "online SGD": Style(_VERMILION, "o", "--", filled=False),
-    "smoothed SGD": Style(_PINK, "+", "-."),
+    "smoothed SGD": Style(_BLUE, "+", "-."),
     "reused batch": Style(_INDIGO, "x", "--"),
     "spectral method": Style(_PLUM, _FOUR_POINTS, "--"),
     "network SGD": Style(_GREEN, ">", "-.", filled=False),

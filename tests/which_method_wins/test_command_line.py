@@ -85,7 +85,7 @@ def test_exponents_in_words(capsys):
         (("predict", "z1", "--d", 4, "--noise", -1), "noise = -1"),
         (("predict", "z1", "--d", 4, "--noise", "nan"), "noise = nan"),
         (("predict", "z1", "--d", 4, "--threshold", 1), "threshold = 1"),
-        (("predict", "z1", "--d", 4, "--source", "z9"), "z9"),
+        (("predict", "z1", "--d", 4, "--source", "z9"), "--source: target 'z9'"),
         (("predict", "h13(z1)", "--d", 4), "13"),
         (("exponents", "rel"), "link = 'rel' is not known"),
         (("exponents", "__import__('os')"), "position"),

@@ -160,7 +160,7 @@ def test_labels_of_a_source_are_as_noisy_as_those_of_the_target(monkeypatch):
 
 def test_seconds_are_added_over_sizes_and_repeats():
     kept, _, cost = affordable(rivals(), [125, 250], {}, 3, 1e6)
-    assert len(kept) == len(cost) == 6
+    assert len(kept) == len(cost) == 7
     assert cost["one step"] == pytest.approx(
         3 * (estimated_seconds("one step", 125) + estimated_seconds("one step", 250))
     )

@@ -1,5 +1,6 @@
 """Which rows of the stored sweep count, on sweeps made by hand."""
 
+import itertools
 import math
 
 import pytest
@@ -8,7 +9,7 @@ from beyond_kernel.foundations.targets.target import parse_target
 from beyond_kernel.which_method_wins import measured_orders
 from beyond_kernel.which_method_wins.measured_orders import same_target, search_constant, swept_constant
 from beyond_kernel.which_method_wins.predictions import predict
-from beyond_kernel.which_method_wins.stored_needs import TARGETS, Need, SearchNeed
+from beyond_kernel.which_method_wins.stored_needs import TARGETS, Need, SearchNeed, middle_need, needs_of
 
 BOOK = TARGETS["the book's"]
 SIZES = (10, 100, 1000, 10_000)
@@ -97,7 +98,8 @@ def test_searches_count_by_their_exponent(sweep):
     [
         ("h3(z4) + z2", True),
         ("7 - 3*h3(z1) - 3*z2", True),
-        ("h3(z1) - z2", False),
+        ("h3(z1) - z2", True),  # -z2 for z2
+        ("h3(z4) - z4", False),
         ("2*h3(z1) + z2", False),
         ("h3(z1) + z1", False),
         ("h3(z1) + z2 + z3", False),
@@ -105,6 +107,19 @@ def test_searches_count_by_their_exponent(sweep):
 )
 def test_a_target_of_the_sweep_is_known_by_whatever_names(other, same):
     assert same_target("h3(z1) + z2", parse_target(other, 5)) == same
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("h2(z1)*z2 - z2 + z1", True),  # -z2 for z2, then the sign of all: h2(z1) z2 - z2 - z1, and -z1 for z1
+        ("-h2(z3)*z1 + z1 + z3", True),
+        ("h2(z1)*z2 + z2 + z1", False),  # no sign of a variable turns z2 but not h2(z1) z2
+        ("h2(z1)*z2 - 2*z2 + z1", False),
+    ],
+)
+def test_signs_of_variables_do_not_matter(other, same):
+    assert same_target("h2(z1)*z2 - z2 + z1", parse_target(other, 5)) == same
 
 
 @pytest.mark.parametrize(
@@ -119,6 +134,20 @@ def test_a_target_unlike_all_of_the_sweep_gets_no_number(text):
         row = rows(text, 16)[learner]
         assert math.isnan(row.n) and row.order == "-" and "unlike the targets of the sweep" in row.reason
     assert math.isfinite(rows(text, 16)["Gaussian kernel"].n)
+
+
+def test_beyond_the_sweep_the_range_of_one_step_goes_down_to_its_slowest_growth():
+    """Powers between the least and the largest dimension in which a border was measured, by hand from the sweep."""
+    powers = []
+    for level, name in itertools.product((0.2, 0.25, 0.3, 0.4, 0.5), ("the book's", "degree two", "exponent 2")):
+        found = {need.d: middle_need(need, level) for need in needs_of(TARGETS[name], "one step")}
+        dims = [d for d, n in found.items() if math.isfinite(n)]
+        powers.append(math.log(found[dims[-1]] / found[dims[0]]) / math.log(dims[-1] / dims[0]))
+    assert (round(min(powers), 1), round(max(powers), 1)) == (1.1, 1.6)
+    near, far, inside = (rows(TARGETS["degree two"], d)["one step"] for d in (32, 3200, 16))
+    assert far.n / near.n == far.high / near.high == pytest.approx(100**2)
+    assert far.low / near.low == pytest.approx(100**1.1)
+    assert inside.low / near.low == pytest.approx(0.25)
 
 
 def test_a_number_by_the_other_targets_is_not_that_of_the_target_itself():

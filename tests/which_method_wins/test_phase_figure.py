@@ -13,10 +13,12 @@ NAMES = ["Gaussian kernel", "recursive features"]
 
 
 def data():
+    """Return cells, the predicted ones, of which (16, 200) and (8, 800) differ, and borders."""
     table = np.array([[NOBODY, NAMES[1], NAMES[0]], [NOBODY, NOBODY, NAMES[1]]], dtype=object)
     cells = xarray.DataArray(table, {"d": [8, 16], "n": [50, 200, 800]}, ("d", "n"))
+    guess = cells.copy(data=[[NOBODY, NAMES[1], NAMES[1]], [NOBODY, NAMES[1], NAMES[1]]])
     lines = [[500.0, np.inf], [100.0, 300.0]]
-    return cells, xarray.DataArray(lines, {"learner": NAMES, "d": [8, 16]}, ("learner", "d"))
+    return cells, guess, xarray.DataArray(lines, {"learner": NAMES, "d": [8, 16]}, ("learner", "d"))
 
 
 def points(axes, label):
@@ -35,9 +37,18 @@ def test_every_cell_is_drawn_once_in_the_style_of_its_winner():
 
 
 def test_the_order_of_the_dimensions_does_not_matter():
-    cells, borders = data()
-    turned = phase_diagram(cells.transpose("n", "d"), borders.transpose("d", "learner"), title="t").axes[0]
+    cells, guess, borders = data()
+    turned = phase_diagram(cells.transpose("n", "d"), guess, borders.transpose("d", "learner"), title="t").axes[0]
     assert points(turned, NAMES[1])[0] == [(8, 200), (16, 800)]
+    assert points(turned, "predicted otherwise")[0] == [(8, 800), (16, 200)]
+
+
+def test_a_ring_is_around_each_cell_that_is_predicted_otherwise():
+    cells, guess, borders = data()
+    assert points(phase_diagram(cells, guess, borders, title="t").axes[0], "predicted otherwise")[0] == [
+        (8, 800), (16, 200)
+    ]  # fmt: skip
+    assert points(phase_diagram(cells, cells, borders, title="t").axes[0], "predicted otherwise")[0] == []
 
 
 def test_borders_are_lines_with_gaps_where_they_are_infinite():
@@ -49,8 +60,8 @@ def test_borders_are_lines_with_gaps_where_they_are_infinite():
 
 
 def test_a_winner_without_a_border_is_refused():
-    cells, borders = data()
+    cells, guess, borders = data()
     with pytest.raises(BadParameter, match="cells hold 'recursive features'"):
-        phase_diagram(cells, borders.sel(learner=NAMES[:1]), title="t")
+        phase_diagram(cells, guess, borders.sel(learner=NAMES[:1]), title="t")
     with pytest.raises(BadParameter, match="data has dimensions"):
-        phase_diagram(cells.isel(d=0), borders, title="t")
+        phase_diagram(cells.isel(d=0), guess, borders, title="t")

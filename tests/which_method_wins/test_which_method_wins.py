@@ -1,6 +1,7 @@
 """Borders and winners: brute force, borders that were planted, and the stored sweep looked through by hand."""
 
 import csv
+import itertools
 import math
 from statistics import geometric_mean
 
@@ -16,7 +17,6 @@ from beyond_kernel.which_method_wins.which_method_wins import (
     NOBODY,
     RIVALS,
     border_agreement,
-    cost_order,
     estimated_seconds,
     measured_borders,
     predicted_borders,
@@ -25,6 +25,7 @@ from beyond_kernel.which_method_wins.which_method_wins import (
     winners,
 )
 
+RECURSIVE = RIVALS[2]
 SIZES = tuple(round(1000 * 2 ** (-k / 2)) for k in range(10, -1, -1))
 BOOK = TARGETS["the book's"]
 
@@ -41,35 +42,47 @@ def lines(**wanted):
         return [row for row in csv.DictReader(file) if all(row[key] == value for key, value in wanted.items())]
 
 
-def test_a_winner_is_the_cheapest_of_those_that_get_there():
-    """By brute force over all subsets of three methods that are below."""
-    for below in range(8):
-        needs = {label: 10.0 if below >> place & 1 else math.inf for place, label in enumerate("abc")}
-        for order in ("abc", "cab", "bca"):
-            reached = [label for label in order if needs[label] <= 10]
-            assert winner(needs, 10, order) == (reached[0] if reached else NOBODY)
+def test_a_winner_computes_least_on_as_many_samples_as_it_needs():
+    """By brute force: of three methods that may need 10, 20 or more than are at hand, and cost 1, 2 or 3 a sample."""
+    for sizes in itertools.product((10.0, 20.0, math.inf), repeat=3):
+        needs = dict(zip("abc", sizes, strict=True))
+        for prices in itertools.permutations((1, 2, 3)):
+            price = dict(zip("abc", prices, strict=True))
+            found = winner(needs, 25, lambda label, n, price=price: price[label] * n)
+            costs = [price[label] * needs[label] for label in "abc" if needs[label] < 25]
+            assert price[found] * needs[found] == min(costs) if costs else found == NOBODY
+
+
+def test_samples_that_a_method_does_not_need_cost_it_nothing():
+    """Of 1,000 samples one method needs 100 at a price of 4, the other 900 at a price of 1."""
+    assert winner({"a": 900.0, "b": 100.0}, 1000, lambda label, n: {"a": 1, "b": 4}[label] * n) == "b"
+    assert winner({"a": 900.0, "b": 100.0}, 1000, lambda label, n: {"a": 1, "b": 9.1}[label] * n) == "a"
 
 
 def test_a_border_that_is_met_counts_and_one_that_is_unknown_does_not():
-    assert winner({"a": 100.0}, 100, "a") == "a"
-    assert winner({"a": 100.5}, 100, "a") == NOBODY
-    assert winner({"a": math.nan, "b": 50.0}, 100, "ab") == "b"
+    assert winner({RECURSIVE: 100.0}, 100) == RECURSIVE
+    assert winner({RECURSIVE: 100.5}, 100) == NOBODY
+    assert winner({RECURSIVE: math.nan, RIVALS[0]: 50.0}, 100) == RIVALS[0]
+    assert winner({"first": 50.0, "second": 50.0}, 100, lambda label, n: n) == "first"
 
 
 def test_cells_of_two_borders_by_hand():
-    found = winners(borders(slow=[400, np.inf], fast=[100, 200]), [50, 150, 450], ["slow", "fast"])
+    prices = {"cheap": 1, "dear": 3}
+    found = winners(borders(cheap=[400, np.inf], dear=[150, 200]), [50, 150, 450], lambda label, n: prices[label] * n)
     assert found.dims == ("d", "n")
-    assert found.values.tolist() == [[NOBODY, "fast", "slow"], [NOBODY, NOBODY, "fast"]]
+    assert found.values.tolist() == [[NOBODY, "dear", "cheap"], [NOBODY, NOBODY, "dear"]]
 
 
-def test_more_samples_never_make_a_winner_dearer():
-    order = cost_order()
-    ranks = {label: place for place, label in enumerate((*order, NOBODY))}
+def test_a_winner_changes_only_at_a_border_and_never_for_a_dearer_one():
     for target in TARGETS.values():
-        table = winners(measured_borders(target, 0.25), SIZES, order).values
-        for row in table:
-            places = [ranks[label] for label in row]
-            assert places == sorted(places, reverse=True)
+        lines = measured_borders(target, 0.25)
+        for d, row in zip(lines.d.values, winners(lines, SIZES).values, strict=True):
+            needs = dict(zip(RIVALS, lines.sel(d=d).values, strict=True))
+            for (low, before), (high, after) in itertools.pairwise(zip(SIZES, row, strict=True)):
+                if before != after:
+                    assert low < needs[after] <= high
+                    if before != NOBODY:
+                        assert estimated_seconds(after, needs[after]) < estimated_seconds(before, needs[before])
 
 
 def test_measured_borders_are_read_off_the_file():
@@ -85,7 +98,7 @@ def test_measured_borders_are_read_off_the_file():
     assert found == pytest.approx(np.median(needs))
 
 
-def test_the_order_of_computing_is_that_of_the_seconds_in_the_file():
+def test_relative_costs_are_those_of_the_seconds_in_the_file():
     """Ratios of seconds over all cells that two methods share, worked out here; the mean must not be arithmetic."""
     times = {}
     for label in RIVALS:
@@ -95,13 +108,13 @@ def test_the_order_of_computing_is_that_of_the_seconds_in_the_file():
     expected = {label: geometric_mean(times[label][key] / times[RIVALS[0]][key] for key in common) for label in RIVALS}
     assert relative_costs() == pytest.approx(expected)
     assert expected["one step, metric kernel"] < 1.4 < 2 < expected["recursive features"]
-    assert cost_order() == RIVALS  # the first two cost the same, so they stay as they are given
-    assert cost_order(RIVALS[::-1]) == (RIVALS[1], RIVALS[0], RIVALS[2])
 
 
-def test_seconds_beyond_the_sweep_grow_like_the_cube():
-    assert estimated_seconds("Gaussian kernel", 2000) == pytest.approx(8 * estimated_seconds("Gaussian kernel", 1000))
-    assert estimated_seconds("Gaussian kernel", 20) == estimated_seconds("Gaussian kernel", 31)
+def test_seconds_between_sizes_and_beyond_the_sweep():
+    """Between two sizes on a line of log seconds against log n; beyond the largest like the cube."""
+    found = {n: estimated_seconds("Gaussian kernel", n) for n in (20, 31, 707, 1000, 2000, 707**0.5 * 1000**0.5)}
+    assert found[2000] == pytest.approx(8 * found[1000]) and found[20] == found[31]
+    assert found[707**0.5 * 1000**0.5] == pytest.approx((found[707] * found[1000]) ** 0.5)
     with pytest.raises(BadParameter, match="learner = 'magic'"):
         estimated_seconds("magic", 100)
 
@@ -109,7 +122,8 @@ def test_seconds_beyond_the_sweep_grow_like_the_cube():
 def planted(monkeypatch, slope, jump=1.0, level=3.0):
     """Replace the sweep by one in which each method but the kernel has n* = level d^slope, the kernel its own line.
 
-    Beyond the fitted dimensions borders are higher by the factor jump.
+    Beyond the fitted dimensions borders are higher by the factor jump. All runs take a second, so that of the methods
+    that get there the first one wins.
     """
     dims = (8, 12, 16, 24)
     line = predicted_borders(BOOK, dims, 0.25, ["Gaussian kernel"]).values[0]
@@ -122,7 +136,7 @@ def planted(monkeypatch, slope, jump=1.0, level=3.0):
     for module in (chapter, measured_orders):
         monkeypatch.setattr(module, "stored_needs", lambda: tuple(needs))
     monkeypatch.setattr(chapter, "needs_of", lambda t, label: tuple(n for n in needs if n.learner == label))
-    monkeypatch.setattr(chapter, "cost_order", lambda: RIVALS)
+    monkeypatch.setattr(chapter, "_middle_seconds", lambda label: ([1.0, 1e9], [1.0, 1.0]))
     monkeypatch.setattr(chapter, "_predicted", chapter._predicted.__wrapped__)  # else it remembers the real sweep
 
 
@@ -154,14 +168,14 @@ def test_baselines_by_hand():
     some = list(TARGETS.values())[1:3]
     every = border_agreement(0.25, SIZES, some)
     later = [measured_borders(target, 0.25).sel(d=[16, 24, 32]) for target in some]
-    labels = [winners(found, SIZES, cost_order()).values.ravel() for found in later]
+    labels = [winners(found, SIZES).values.ravel() for found in later]
     names, counts = np.unique(np.concatenate(labels).astype(str), return_counts=True)
     assert every.cells == counts.sum() == 2 * 3 * len(SIZES)
     assert every.constant == pytest.approx(counts.max() / counts.sum())
     still = [measured_borders(target, 0.25).sel(d=[12, 12, 12]) for target in some]
     for power, share in ((0.0, every.frozen), (1.0, every.linear)):
         grown = [found * (later[0].d / 12).values ** power for found in still]
-        guess = [winners(found.assign_coords(d=[16, 24, 32]), SIZES, cost_order()).values.ravel() for found in grown]
+        guess = [winners(found.assign_coords(d=[16, 24, 32]), SIZES).values.ravel() for found in grown]
         assert share == pytest.approx(np.mean(np.concatenate(guess) == np.concatenate(labels)))
     hard = border_agreement(0.25, SIZES, some, contested=True)
     near = 0
@@ -174,7 +188,7 @@ def test_baselines_by_hand():
 
 
 def test_the_kernels_line_is_met_by_the_sweep():
-    """The line has nothing fitted to these runs; two seeds, sizes a root of two apart."""
+    """The line has nothing fitted to these runs; three seeds, sizes a root of two apart."""
     for name in ("degree two", "exponent 3"):
         found = measured_borders(TARGETS[name], 0.25, RIVALS[:1]).sel(d=[8, 16])
         line = predicted_borders(TARGETS[name], [8, 16], 0.25, RIVALS[:1])
@@ -182,10 +196,10 @@ def test_the_kernels_line_is_met_by_the_sweep():
 
 
 def test_bad_input_is_a_sentence():
-    with pytest.raises(BadParameter, match="order = "):
-        winners(borders(slow=[400, 500], fast=[100, 200]), [50], ["slow"])
     with pytest.raises(BadParameter, match="n = 0"):
-        winner({"a": 1.0}, 0, "a")
+        winner({RECURSIVE: 1.0}, 0)
+    with pytest.raises(BadParameter, match="learner = 'slow'"):
+        winners(borders(slow=[40, 50]), [50])
     with pytest.raises(BadParameter, match="target = 'z1'"):
         measured_borders("z1", 0.25)
     with pytest.raises(BadParameter, match="no 'one step' on"):

@@ -86,8 +86,12 @@ def _predict_options(command: argparse.ArgumentParser) -> None:
 
 def _predict(chosen: argparse.Namespace) -> tuple[Any, str]:
     text, source = chosen.text.strip(), None if chosen.source is None else chosen.source.strip()
-    for words in [text] if source is None else [text, source]:  # refused before torch is loaded, which takes a second
-        parse_polynomial(words, whole_number("d", chosen.d))
+    parse_polynomial(text, whole_number("d", chosen.d))  # refused before torch is loaded, which takes a second
+    if source is not None:
+        try:
+            parse_polynomial(source, chosen.d)
+        except BadParameter as error:
+            raise BadParameter(f"--source: {error}") from None
     real_number("noise", chosen.noise, least=0)
     from beyond_kernel.which_method_wins.predictions import predict, prediction_columns
 

@@ -1,6 +1,5 @@
 """What a reader's own run needs: the methods that fit a budget, and what was predicted held against what was found."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -11,7 +10,7 @@ import xarray
 
 from beyond_kernel.checks import BadParameter, real_number, whole_number
 from beyond_kernel.escaping_the_kernel.recursive_features import fit_oracle_kernel, fit_recursive_features
-from beyond_kernel.feature_learning.metric_kernel import fit_metric_kernel
+from beyond_kernel.feature_learning.metric_kernel import fit_metric_kernel, fit_two_moments
 from beyond_kernel.feature_learning.one_step import fit_one_step
 from beyond_kernel.feature_learning.trained_network import fit_trained_network
 from beyond_kernel.foundations.learning.kernel_ridge import KernelPredictor
@@ -23,7 +22,7 @@ from beyond_kernel.kernel_regime.kernel_learners import fit_gaussian_kernel
 from beyond_kernel.transfer.frozen_representation import fit_transferred_metric, pretrain_metric
 from beyond_kernel.which_method_wins.measure_needs import WIDTH
 from beyond_kernel.which_method_wins.prediction_rows import Prediction
-from beyond_kernel.which_method_wins.which_method_wins import NOBODY, RIVALS, estimated_seconds
+from beyond_kernel.which_method_wins.which_method_wins import NOBODY, RIVALS, estimated_seconds, winner
 
 COSTS_LIKE = {"transferred metric": "Gaussian kernel", "oracle kernel": "Gaussian kernel"}
 """Methods that the sweep does not hold, and one in it whose computing is theirs."""
@@ -37,7 +36,7 @@ class Outcome(NamedTuple):
     Attributes:
         first: the method of the smallest n*, if it is within the budget; else ``NOBODY``.
         samples: that n*, infinite where there is none.
-        cheapest: the method within the budget whose own n* samples take it the fewest seconds, by the stored sweep.
+        cheapest: the ``winner``, which computes least on its own n* samples, by the stored sweep.
     """
 
     first: str
@@ -89,6 +88,7 @@ def rivals(source: str | None = None, paid: int = 0, noise: float = 0.0) -> list
     found = [
         fit_gaussian_kernel,
         partial(fit_metric_kernel, width=WIDTH),
+        fit_two_moments,
         partial(fit_one_step, width=WIDTH),
         fit_recursive_features,
         fit_trained_network,
@@ -239,5 +239,4 @@ def outcome(needs: Mapping[str, float], n: int) -> Outcome:
     if not finite:
         return Outcome(NOBODY, float("inf"), NOBODY)
     first = min(finite, key=lambda label: finite[label])
-    seconds = {label: estimated_seconds(label, math.ceil(need)) for label, need in finite.items()}
-    return Outcome(first, finite[first], min(seconds, key=lambda label: seconds[label]))
+    return Outcome(first, finite[first], winner(needs, n))

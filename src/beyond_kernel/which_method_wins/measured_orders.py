@@ -5,7 +5,7 @@ from bisect import bisect, bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import permutations
+from itertools import permutations, product
 
 from beyond_kernel.foundations.exponents.isotropic_leap import isotropic_leap
 from beyond_kernel.foundations.targets.algebra import Index
@@ -151,7 +151,7 @@ def beyond(target: Target, constant: Constant) -> str:
 
 
 def same_target(text: str, target: Target) -> bool:
-    """Say whether a target is one of the sweep but for a constant, a factor and the names of its variables.
+    """Say whether a target is one of the sweep but for a constant, a factor, and names and signs of its variables.
 
     Args:
         text: of a target of the sweep.
@@ -159,7 +159,7 @@ def same_target(text: str, target: Target) -> bool:
 
     Chapter: which_method_wins.
 
-    >>> same_target("h3(z1)", parse_target("1 - 2*h3(z4)", 5))
+    >>> same_target("h2(z1) + h3(z1)", parse_target("1 - 2*h2(z4) + 2*h3(z4)", 5))  # -z4 for z1
     True
     """
     known = _parsed(text)
@@ -168,7 +168,8 @@ def same_target(text: str, target: Target) -> bool:
     variables = sorted({variable for index in target.coefficients for variable, _ in index})
     orders = permutations(range(1, len(variables) + 1)) if len(variables) <= _MOST_RENAMED else ()
     wanted = _in_units(known, {v: v for v in range(1, known.rank + 1)})  # its text names just as many variables
-    return any(_proportional(wanted, _in_units(target, dict(zip(variables, order, strict=True)))) for order in orders)
+    named = (_in_units(target, dict(zip(variables, order, strict=True))) for order in orders)
+    return any(wanted.keys() == found.keys() and _equal_but_for_signs(wanted, found) for found in named)
 
 
 def _at_level(
@@ -216,8 +217,12 @@ def _in_units(target: Target, names: dict[int, int]) -> dict[Index, float]:
     return {tuple(sorted((names[v], e) for v, e in index)): unit * value for index, value in terms}
 
 
-def _proportional(first: dict[Index, float], second: dict[Index, float]) -> bool:
-    """Say whether coefficients are equal, or equal but for the sign of all of them."""
-    if first.keys() != second.keys():
-        return False
-    return any(all(math.isclose(first[i], sign * second[i], rel_tol=1e-9) for i in first) for sign in (1, -1))
+def _equal_but_for_signs(first: dict[Index, float], second: dict[Index, float]) -> bool:
+    """Say whether coefficients of the same terms are equal once signs of variables, and that of all, are turned."""
+    variables = sorted({variable for index in first for variable, _ in index})
+    for signs in product((1, -1), repeat=len(variables) + 1):
+        turned = dict(zip(variables, signs, strict=False))
+        sign = {index: signs[-1] * math.prod(turned[variable] ** power for variable, power in index) for index in first}
+        if all(math.isclose(first[index], sign[index] * second[index], rel_tol=1e-9) for index in first):
+            return True
+    return False

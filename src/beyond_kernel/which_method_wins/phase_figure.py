@@ -11,12 +11,24 @@ from beyond_kernel.figure_pieces import check_dimensions, panel
 from beyond_kernel.figure_style import style_of
 from beyond_kernel.which_method_wins.which_method_wins import NOBODY
 
+_RING = {"marker": "o", "ms": 15, "mec": "#333333", "mfc": "none", "mew": 1.1}
 
-def phase_diagram(cells: xarray.DataArray, borders: xarray.DataArray, *, title: str, own: Sequence[str] = ()) -> Figure:
+
+def phase_diagram(
+    cells: xarray.DataArray,
+    guessed: xarray.DataArray,
+    borders: xarray.DataArray,
+    *,
+    title: str,
+    own: Sequence[str] = (),
+) -> Figure:
     """Draw the winner of each cell as a mark, a dot where nobody is below the risk, and borders n*(d) as lines.
 
+    A ring is drawn around each cell whose winner is not the predicted one.
+
     Args:
-        cells: labels from ``winners``, with the dimensions ``d`` and ``n``.
+        cells: labels from ``winners`` by measured borders, with the dimensions ``d`` and ``n``.
+        guessed: the same by predicted borders.
         borders: predicted n* with the dimensions ``learner`` and ``d``; where it is infinite, no line is drawn.
         title: the finding.
         own: labels of learners that the reader brings.
@@ -26,7 +38,8 @@ def phase_diagram(cells: xarray.DataArray, borders: xarray.DataArray, *, title: 
 
     Chapter: which_method_wins.
     """
-    check_dimensions(cells, "d", "n")
+    for found in (cells, guessed):
+        check_dimensions(found, "d", "n")
     check_dimensions(borders, "learner", "d")
     learners = borders.learner.values.tolist()
     if strange := sorted(set(np.unique(cells.values.astype(str))) - {*learners, NOBODY}):
@@ -42,6 +55,8 @@ def phase_diagram(cells: xarray.DataArray, borders: xarray.DataArray, *, title: 
             axes.plot(borders.d, np.where(np.isfinite(line), line, np.nan), color=style.colour, ls=style.dashes, lw=1.4)
         nobody = cells.transpose("d", "n").values == NOBODY
         axes.plot(d[nobody], n[nobody], ls="", marker=".", color="#aaaaaa", ms=3, label=NOBODY)
+        wrong = cells.transpose("d", "n").values != guessed.transpose("d", "n").values
+        axes.plot(d[wrong], n[wrong], ls="", label="predicted otherwise", **_RING)
         axes.plot([], [], color="#333333", lw=1.4, label="predicted border")
         axes.set_ylim(sizes.min() / 1.2, sizes.max() * 1.2)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))  # beside the axes, which are full of marks

@@ -33,6 +33,8 @@ MEASURED = "measured order, no theorem"
 SUBSPACE_LINE = "subspace line, measured factor"
 ORDER = "order only"
 UNKNOWN = "no prediction"
+LARGEST, SLOWEST_HEAD = 32, 1.1
+"""Largest dimension of the stored sweep, and the least power of d with which one step's own head grew up to there."""
 SUBSPACE_FACTORS = {"transferred metric": (3.0, 1.0, 5.0), "transferred": (10.0, 2.5, 20.0)}
 """Samples of transferred learners over the line of a kernel that is given the subspace, with low and high end.
 
@@ -92,18 +94,14 @@ def kernel_rows(asked: Question, cost: Cost) -> list[Prediction]:
     reason = "; ".join(filter(None, (cost.reason, enough, plateau(target, asked.threshold))))
     cost = replace(cost, exponent=float(degree), reason=reason)
     rows = [
-        _row(
-            replace(cost, learner="Gaussian kernel", condition="none"),
-            LINE,
-            line_with_range(gaussian_line, target, asked.threshold, asked.noise),
-        )
-    ]
+        _row(replace(cost, learner="Gaussian kernel", condition="none"), LINE,
+             line_with_range(gaussian_line, target, asked.threshold, asked.noise))
+    ]  # fmt: skip
     for learner, kernel in (("random-feature kernel", "random features"), ("tangent kernel", "tangent")):
         row = replace(cost, learner=learner)
         if target.dim < 3:
-            rows.append(
-                _row(row, UNKNOWN, reason=f"the theory line on the sphere begins at d = 3, and d = {target.dim}")
-            )
+            told = f"the theory line on the sphere begins at d = 3, and d = {target.dim}"
+            rows.append(_row(row, UNKNOWN, reason=told))
             continue
         line = line_with_range(relu_line(kernel), target, asked.threshold, asked.noise)
         rows.append(_row(row, SPHERE_LINE, line, f"{cost.reason}; Gaussian inputs take more"))
@@ -111,7 +109,9 @@ def kernel_rows(asked: Question, cost: Cost) -> list[Prediction]:
 
 
 def step_rows(asked: Question, cost: Cost) -> list[Prediction]:
-    """Return the rows of one step, with its own head and with a kernel in the metric that it has learnt.
+    """Return the rows of one step, with its own head, with a kernel in its metric, and of that without a network.
+
+    Theorem 1 bounds the head from above, so beyond the sweep the low end of its range follows the least power measured.
 
     Args:
         asked: target, noise, risk and dimensions.
@@ -129,9 +129,12 @@ def step_rows(asked: Question, cost: Cost) -> list[Prediction]:
         source="order measured here; Theorem 1 of Damian et al. 2022 is about the head of one step",
         claim="recursive_features/metric_of_one_step",
     )
-    slower = "an upper bound: in the sweep n grew like d^1.2 to d^1.6, so a number far from d = 8 to 32 is high"
+    moments = replace(metric, learner="two moments", claim="which_method_wins/two_moments_are_one_step")
+    slower = "an upper bound: in the sweep n grew like d^1.1 to d^1.6, so a number far from d = 8 to 32 is high"
     head = replace(cost, reason=f"{cost.reason}; {slower}") if cost.holds else cost
-    return [_swept(asked, head, cost.exponent if cost.holds else None), _swept(asked, metric, None)]
+    row = _swept(asked, head, cost.exponent if cost.holds else None)
+    row = replace(row, low=row.low * min(1.0, (asked.target.dim / LARGEST) ** (SLOWEST_HEAD - cost.exponent)))
+    return [row, _swept(asked, metric, None), _swept(asked, moments, None)]
 
 
 def free_rows(asked: Question) -> list[Prediction]:

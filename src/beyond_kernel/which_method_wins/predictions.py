@@ -1,6 +1,7 @@
 """What each method of the book is predicted to need for a target: one row a method, from theory lines and constants."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -111,6 +112,20 @@ def rounded(n: float) -> str:
     return f"{value:,.0f}" if value < 1e6 else f"{value:.1e}".replace("e+0", "e").replace("e+", "e")
 
 
+def order_in_maths(order: str) -> str:
+    """Return an order as it stands in a table of a page, its power between dollar signs.
+
+    Args:
+        order: of a row from ``predict``.
+
+    Chapter: which_method_wins.
+
+    >>> order_in_maths("d^(3/2)"), order_in_maths("d"), order_in_maths("constant in d"), order_in_maths("-")
+    ('$d^{3/2}$', '$d$', 'constant in $d$', '-')
+    """
+    return re.sub(r"\bd\b(?:\^\(?([0-9./]+)\)?)?", lambda found: f"$d^{{{found[1]}}}$" if found[1] else "$d$", order)
+
+
 def _range(row: Prediction) -> str:
     if not math.isfinite(row.n):
         return "-"
@@ -122,7 +137,10 @@ def _task(name: str, given: Target | str, d: int) -> Target:
     if not isinstance(given, Target | str):
         raise BadParameter(f"{name} = {given!r} is not accepted: it must be a polynomial target or its text.")
     if isinstance(given, str):
-        given = parse_target(given, d)
+        try:
+            given = parse_target(given, d)
+        except BadParameter as error:
+            raise BadParameter(f"{name}: {error}") from None
     highest = max((variable for index in given.coefficients for variable, _ in index), default=0)
     if highest > d:
         raise BadParameter(f"d = {d} is out of range: {name} {given.text!r} has the variable z{highest}.")

@@ -207,7 +207,8 @@ def _transfer(target: Target) -> Cost:
         0.0,
         "a source task on the same directions that one step learns",
         True,
-        f"frozen first layer, N ~ r^p with r = {target.rank}, p = {target.degree}; the source has paid d^2",
+        f"if there is such a source: frozen first layer, N ~ r^p with r = {target.rank}, p = {target.degree}; "
+        "the source has paid d^2",
         "Damian, Lee, Soltanolkotabi 2022, Theorem 3",
         "transfer/frozen_representation",
         "frozen_representation/transfer_grows_slower",

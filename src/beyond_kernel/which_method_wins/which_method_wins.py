@@ -1,12 +1,11 @@
 """Which method is enough at n samples in d dimensions: borders, measured and predicted, and the winners between them.
 
 A border is the number of samples n*(d) from which on a method stays at or below a risk. The winner of a cell (d, n) is
-the method of least computing among those whose border lies at or below n.
+the method that computes least on the n* samples that it needs, among those whose n* is at most n.
 """
 
-import math
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -47,27 +46,6 @@ class Agreement(NamedTuple):
     constant: float
 
 
-def cost_order(learners: Sequence[str] = RIVALS) -> tuple[str, ...]:
-    """Return methods by their computing in the stored sweep, the cheapest first.
-
-    They are compared by the seconds of one run where all of them were run: same target, d and n. Seconds are not fine:
-    costs that round to the same power of two count as equal, and such methods keep the order in which they are given.
-
-    Args:
-        learners: labels of the sweep.
-
-    Raises:
-        BadParameter: if there is none, or they have no cell in common.
-
-    Chapter: which_method_wins.
-
-    >>> cost_order()[-1]
-    'recursive features'
-    """
-    cost = relative_costs(learners)
-    return tuple(sorted(cost, key=lambda label: round(math.log2(cost[label]))))
-
-
 def relative_costs(learners: Sequence[str] = RIVALS) -> dict[str, float]:
     """Return by method the geometric mean, over the cells common to all, of its seconds over those of the first one.
 
@@ -88,25 +66,24 @@ def relative_costs(learners: Sequence[str] = RIVALS) -> dict[str, float]:
     return {label: float(np.exp(logs[label] - logs[labels[0]])) for label in labels}
 
 
-def estimated_seconds(learner: str, n: int) -> float:
+def estimated_seconds(learner: str, n: float) -> float:
     """Return about how long one run takes with n samples, by the stored sweep; above its sizes time grows like n^3.
+
+    At a size of the sweep it is the median over targets and dimensions; between two, log seconds are linear in log n.
 
     Args:
         learner: label of the sweep.
-        n: training samples.
+        n: training samples, above 0.
 
     Raises:
-        BadParameter: if the sweep does not hold the method.
+        BadParameter: if the sweep does not hold the method, or n is not above 0.
 
     Chapter: which_method_wins.
     """
     one_of("learner", learner, sorted({need.learner for need in stored_needs()}))
-    by_size: dict[int, list[float]] = {}
-    for (_, _, size), seconds in _seconds(learner).items():
-        by_size.setdefault(size, []).append(seconds)
-    sizes = sorted(by_size)
-    nearest = min((size for size in sizes if size >= whole_number("n", n)), default=sizes[-1])
-    return float(np.median(by_size[nearest])) * max(n / nearest, 1.0) ** 3
+    sizes, seconds = _middle_seconds(learner)
+    size = real_number("n", n, above=0)
+    return float(np.exp(np.interp(np.log(size), np.log(sizes), np.log(seconds)))) * max(size / sizes[-1], 1.0) ** 3
 
 
 def measured_borders(target: str, threshold: float, learners: Sequence[str] = RIVALS) -> xarray.DataArray:
@@ -171,49 +148,52 @@ def predicted_borders(
     return xarray.DataArray(found, {"learner": list(learners), "d": list(dims)}, ("learner", "d"))
 
 
-def winners(borders: xarray.DataArray, sizes: Sequence[int], order: Sequence[str]) -> xarray.DataArray:
-    """Return who wins in each cell (d, n), the method of least computing whose border is at most n.
+def winners(
+    borders: xarray.DataArray, sizes: Sequence[int], seconds: Callable[[str, float], float] = estimated_seconds
+) -> xarray.DataArray:
+    """Return who wins in each cell (d, n), by ``winner``.
 
     Args:
         borders: n* with the dimensions ``learner`` and ``d``.
         sizes: numbers of samples n.
-        order: labels of all methods, the cheapest first.
+        seconds: as in ``winner``.
 
     Returns:
         Labels with the dimensions ``d`` and ``n``; ``NOBODY`` where no border is that low.
 
     Raises:
-        BadParameter: if ``order`` does not hold just the methods of ``borders``.
+        BadParameter: as ``winner``.
 
     Chapter: which_method_wins.
-
-    >>> two = xarray.DataArray([[400.0], [100.0]], {"learner": ["slow", "fast"], "d": [8]}, ("learner", "d"))
-    >>> winners(two, [50, 200, 800], ["slow", "fast"]).values.tolist()
-    [['none of them', 'fast', 'slow']]
     """
-    if sorted(order) != sorted(borders.learner.values.tolist()):
-        raise BadParameter(f"order = {list(order)} must hold the methods {borders.learner.values.tolist()}, each once.")
-    dims = borders.d.values.tolist()
-    table = [[winner(dict(zip(borders.learner.values.tolist(), borders.sel(d=d).values, strict=True)), n, order)
-              for n in sizes] for d in dims]  # fmt: skip
+    labels, dims = borders.learner.values.tolist(), borders.d.values.tolist()
+    needs = [dict(zip(labels, borders.sel(d=d).values.tolist(), strict=True)) for d in dims]
+    table = [[winner(need, n, seconds) for n in sizes] for need in needs]
     return xarray.DataArray(np.array(table, dtype=object), {"d": dims, "n": list(sizes)}, ("d", "n"))
 
 
-def winner(needs: Mapping[str, float], n: float, order: Sequence[str]) -> str:
-    """Return the first method of an order that needs at most n samples, ``NOBODY`` if none does.
+def winner(needs: Mapping[str, float], n: float, seconds: Callable[[str, float], float] = estimated_seconds) -> str:
+    """Return the method that computes least on as many samples as it needs, among those that need at most n.
 
     Args:
-        needs: samples by method; NaN or infinite where it does not get there.
-        n: number of samples, above 0.
-        order: labels, the cheapest method first.
+        needs: n* by method; NaN or infinite where it does not get there.
+        n: number of samples at hand, above 0.
+        seconds: of a method on a number of samples.
+
+    Returns:
+        Its label, ``NOBODY`` if none needs so few samples; of equals the one that stands first.
 
     Raises:
         BadParameter: if n is not above 0.
 
     Chapter: which_method_wins.
+
+    >>> winner({"slow": 100.0, "fast": 400.0}, 800, lambda label, n: n if label == "fast" else 2 * n)
+    'slow'
     """
     size = real_number("n", n, above=0)
-    return next((label for label in order if needs[label] <= size), NOBODY)
+    cost = {label: seconds(label, need) for label, need in needs.items() if need <= size}
+    return min(cost, key=lambda label: cost[label]) if cost else NOBODY
 
 
 def border_agreement(
@@ -238,7 +218,7 @@ def border_agreement(
 
     Chapter: which_method_wins.
     """
-    order, pairs = cost_order(), []
+    pairs = []
     for target in list_of("targets", list(targets), lambda name, value: str(value)):
         measured = measured_borders(target, threshold)
         later = measured.sel(d=[d for d in measured.d.values.tolist() if d > max(fitted)])
@@ -250,13 +230,13 @@ def border_agreement(
         grown = still * (later.d / max(fitted))
         line = grown.where(grown.learner != RIVALS[0], guess)
         all_borders = (later, guess, others, line, grown, still)
-        true, *guesses = (winners(borders, sizes, order) for borders in all_borders)
+        true, *guesses = (winners(borders, sizes) for borders in all_borders)
         kept = _contested(later, sizes) if contested else np.full(true.shape, True)
         pairs.append(np.stack([found.values[kept] for found in (true, *guesses)]))
     true, *guesses = np.concatenate(pairs, axis=1)
     if not len(true):
         raise BadParameter(f"sizes = {list(sizes)} and targets leave no cell to compare.")
-    most = max(np.mean(true == label) for label in (*order, NOBODY))
+    most = max(np.mean(true == label) for label in (*RIVALS, NOBODY))
     return Agreement(len(true), *(float(np.mean(true == guess)) for guess in guesses), float(most))
 
 
@@ -274,6 +254,15 @@ def _contested(borders: xarray.DataArray, sizes: Sequence[int]) -> np.ndarray:
     finite = borders.where(np.isfinite(borders))
     low, high = finite.min("learner").values[:, None] / 2, 2 * finite.max("learner").values[:, None]
     return (np.asarray(sizes) >= low) & (np.asarray(sizes) <= high)
+
+
+@cache
+def _middle_seconds(learner: str) -> tuple[list[int], list[float]]:
+    """Return the sizes at which a method was run, ascending, and its median seconds at each."""
+    by_size: dict[int, list[float]] = {}
+    for (_, _, size), seconds in _seconds(learner).items():
+        by_size.setdefault(size, []).append(seconds)
+    return sorted(by_size), [float(np.median(by_size[size])) for size in sorted(by_size)]
 
 
 def _seconds(learner: str) -> dict[tuple[str, int, int], float]:
