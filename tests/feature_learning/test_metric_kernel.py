@@ -154,7 +154,7 @@ def test_two_moments_come_near_as_the_dimension_grows():
 def test_squared_labels_show_a_direction_whose_hessian_vanishes(k):
     """With y = h_k(z1) the mean of y^2 x x' is 2k + 1 times as large along z1 as across; that of y x x' vanishes.
 
-    By quadrature, and in a sample by what is left of two moments without M^2.
+    By quadrature, and in a sample by what is left of two moments without H^2.
     """
     nodes, weights = hermegauss(40)
     h = np.polynomial.hermite_e.hermeval(nodes, [0] * k + [1]) / math.factorial(k) ** 0.5

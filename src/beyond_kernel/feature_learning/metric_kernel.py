@@ -66,11 +66,11 @@ def mean_outer_product(X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def two_moments(X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return M^2 / (2 pi d) + (1/4 - 1/(2 pi)) A / n with M = (1/n) sum y x x' and A = (1/n) sum y^2 x x'.
+    """Return H^2 / (2 pi d) + (1/4 - 1/(2 pi)) A / n with H = (1/n) sum y x x' and A = (1/n) sum y^2 x x'.
 
     It is ``mean_outer_product`` to first order in the cosine of two points, which is about d^(-1/2), for labels without
-    a linear part. M estimates the mean Hessian. A, its isotropic part included, is what a sum over pairs holds of the
-    pairs (i, i): noise for M, but with a direction of its own wherever y^2 has one.
+    a linear part. H estimates the mean Hessian. A, its isotropic part included, is what a sum over pairs holds of the
+    pairs (i, i): noise for H, but with a direction of its own wherever y^2 has one.
 
     Args:
         X: of shape (n, d), about |x|^2 = d.
@@ -82,8 +82,8 @@ def two_moments(X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     Source: derived here. Chapter: which_method_wins.
     """
     n, d = len(vector("y", y, len(matrix("X", X)))), X.shape[1]
-    M, A = (X.T @ (labels[:, None] * X) / n for labels in (y, y.square()))
-    return M @ M / (2 * math.pi * d) + (0.25 - 0.5 / math.pi) * A / n
+    H, A = (X.T @ (labels[:, None] * X) / n for labels in (y, y.square()))
+    return H @ H / (2 * math.pi * d) + (0.25 - 0.5 / math.pi) * A / n
 
 
 @labelled("two moments")
