@@ -33,8 +33,9 @@ MEASURED = "measured order, no theorem"
 SUBSPACE_LINE = "subspace line, measured factor"
 ORDER = "order only"
 UNKNOWN = "no prediction"
-LARGEST, SLOWEST_HEAD = 32, 1.1
-"""Largest dimension of the stored sweep, and the least power of d with which one step's own head grew up to there."""
+SLOWEST_HEAD = 1.1
+"""Least power of d with which the samples of one step with its own head grew in the sweep, up to ``_LARGEST``."""
+_LARGEST = 32
 SUBSPACE_FACTORS = {"transferred metric": (3.0, 1.0, 5.0), "transferred": (10.0, 2.5, 20.0)}
 """Samples of transferred learners over the line of a kernel that is given the subspace, with low and high end.
 
@@ -133,7 +134,7 @@ def step_rows(asked: Question, cost: Cost) -> list[Prediction]:
     slower = "an upper bound: in the sweep n grew like d^1.1 to d^1.6, so a number far from d = 8 to 32 is high"
     head = replace(cost, reason=f"{cost.reason}; {slower}") if cost.holds else cost
     row = _swept(asked, head, cost.exponent if cost.holds else None)
-    row = replace(row, low=row.low * min(1.0, (asked.target.dim / LARGEST) ** (SLOWEST_HEAD - cost.exponent)))
+    row = replace(row, low=row.low * min(1.0, (asked.target.dim / _LARGEST) ** (SLOWEST_HEAD - cost.exponent)))
     return [row, _swept(asked, metric, None), _swept(asked, moments, None)]
 
 

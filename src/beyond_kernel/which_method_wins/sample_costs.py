@@ -207,8 +207,8 @@ def _transfer(target: Target) -> Cost:
         0.0,
         "a source task on the same directions that one step learns",
         True,
-        f"if there is such a source: frozen first layer, N ~ r^p with r = {target.rank}, p = {target.degree}; "
-        "the source has paid d^2",
+        "if one step has learnt a source on the same directions, which has paid d^2: frozen first layer, "
+        f"N ~ r^p with r = {target.rank}, p = {target.degree}",
         "Damian, Lee, Soltanolkotabi 2022, Theorem 3",
         "transfer/frozen_representation",
         "frozen_representation/transfer_grows_slower",
