@@ -16,7 +16,7 @@ from beyond_kernel.feature_learning.metric_kernel import (
     mean_outer_product,
     two_moments,
 )
-from beyond_kernel.feature_learning.one_step import fit_one_step, one_step_features
+from beyond_kernel.feature_learning.one_step import fit_one_step, moment_linear_part, one_step_features
 from beyond_kernel.foundations.learning.learners import risk_of
 from beyond_kernel.foundations.learning.samples import Problem, Sample, draw_problem
 from beyond_kernel.foundations.targets.target import parse_target
@@ -148,6 +148,23 @@ def test_two_moments_come_near_as_the_dimension_grows():
             off.append(float((two_moments(X, y) - exact).norm() / exact.norm()))
         middle.append(np.median(off))
     assert middle[0] > middle[1] > middle[2] and middle[1] < 0.2 and middle[2] < 0.1
+
+
+def test_a_linear_part_taken_by_moments_leaves_a_quarter_of_v_v():
+    """As learners take it, d = 40, n = 320. Relative error of eight samples: to 0.09 with v v'/4, else 0.85 up."""
+    for seed in range(4):
+        source = np.random.default_rng(seed)
+        X = source.normal(size=(320, 40))
+        z = X[:, 0]
+        y = (z + (z**3 - 3 * z) / 6**0.5) / 2**0.5 + 0.1 * source.normal(size=320)
+        X, y = torch.from_numpy(X), torch.from_numpy(y)
+        y = y - moment_linear_part(X, y)(X)
+        v, exact, found = X.T @ y / 320, mean_outer_product(X, y), two_moments(X, y)
+        alone, whole = (
+            float((metric - exact).norm() / exact.norm()) for metric in (found, found + torch.outer(v, v) / 4)
+        )
+        assert whole < 0.2
+        assert alone > 0.6
 
 
 @pytest.mark.parametrize("k", [3, 4])

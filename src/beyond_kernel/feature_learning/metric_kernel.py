@@ -68,9 +68,11 @@ def mean_outer_product(X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def two_moments(X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return H^2 / (2 pi d) + (1/4 - 1/(2 pi)) A / n with H = (1/n) sum y x x' and A = (1/n) sum y^2 x x'.
 
-    It is ``mean_outer_product`` to first order in the cosine of two points, which is about d^(-1/2), for labels without
-    a linear part. H estimates the mean Hessian. A, its isotropic part included, is what a sum over pairs holds of the
-    pairs (i, i): noise for H, but with a direction of its own wherever y^2 has one.
+    With v = (1/n) sum y x, v v'/4 and this make up ``mean_outer_product`` to first order in the cosine of two points,
+    which is about d^(-1/2). If a linear part was taken away by least squares, v is 0. If it was taken away by moments,
+    v v'/4 is noise, of the same order as A / n, that the metric of one step has and this has not. H estimates the mean
+    Hessian. A, its isotropic part included, is what a sum over pairs holds of the pairs (i, i): noise for H, but with a
+    direction of its own wherever y^2 has one.
 
     Args:
         X: of shape (n, d), about |x|^2 = d.
@@ -88,7 +90,9 @@ def two_moments(X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 @labelled("two moments")
 def fit_two_moments(problem: Problem, generator: torch.Generator, scales: Sequence[float] = SCALES) -> KernelPredictor:
-    """Fit ridge regression with the Gaussian kernel of metric ``two_moments``: what one step knows, without a network.
+    """Fit ridge regression with the Gaussian kernel of metric ``two_moments``: one step, without a network.
+
+    The linear part is taken away by moments, as in one step, whose noise v v'/4 in the metric is left out here.
 
     Args:
         problem: its training sample, all of which serves the linear part, the moments and the kernel.

@@ -130,7 +130,7 @@ def step_rows(asked: Question, cost: Cost) -> list[Prediction]:
         source="order measured here; Theorem 1 of Damian et al. 2022 is about the head of one step",
         claim="recursive_features/metric_of_one_step",
     )
-    moments = replace(metric, learner="two moments", claim="which_method_wins/two_moments_are_one_step")
+    moments = replace(metric, learner="two moments", claim="which_method_wins/two_moments_need_no_more")
     slower = "an upper bound: in the sweep n grew like d^1.1 to d^1.6, so a number far from d = 8 to 32 is high"
     head = replace(cost, reason=f"{cost.reason}; {slower}") if cost.holds else cost
     row = _swept(asked, head, cost.exponent if cost.holds else None)

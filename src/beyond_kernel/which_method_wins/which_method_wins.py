@@ -30,6 +30,7 @@ class Agreement(NamedTuple):
     Attributes:
         cells: how many cells were compared.
         share: of them in which the predicted winner is the measured one.
+        strict: the same among the cells that a method wins or is predicted to win.
         others: the same where the target's own rows are left out, so that constants come from the other targets.
         line: the same with the kernel's predicted border, the others measured at the largest fitted dimension, like d.
         linear: the same with the measured borders of the largest fitted dimension, all grown like d from there.
@@ -39,6 +40,7 @@ class Agreement(NamedTuple):
 
     cells: int
     share: float
+    strict: float
     others: float
     line: float
     linear: float
@@ -210,8 +212,8 @@ def border_agreement(
         sizes: numbers of samples.
         targets: texts of targets of the sweep.
         fitted: dimensions by which constants are fitted.
-        contested: whether to leave out cells with n below half of the smallest or above twice the largest border that
-            was measured in their dimension, where hardly anything is left to predict.
+        contested: whether to compare, in place of all cells that a method wins, those with n from half of the smallest
+            to twice the largest border that was measured in their dimension, whether a method wins them or not.
 
     Raises:
         BadParameter: if an argument is out of range, or no cell is left.
@@ -231,13 +233,16 @@ def border_agreement(
         line = grown.where(grown.learner != RIVALS[0], guess)
         all_borders = (later, guess, others, line, grown, still)
         true, *guesses = (winners(borders, sizes) for borders in all_borders)
-        kept = _contested(later, sizes) if contested else np.full(true.shape, True)
-        pairs.append(np.stack([found.values[kept] for found in (true, *guesses)]))
-    true, *guesses = np.concatenate(pairs, axis=1)
+        near = _contested(later, sizes) if contested else np.full(true.shape, True)
+        pairs.append(np.stack([found.values[near] for found in (true, *guesses)]))
+    every = np.concatenate(pairs, axis=1)
+    told = every[:, (every[:2] != NOBODY).any(0)]
+    true, *guesses = every if contested else every[:, every[0] != NOBODY]
     if not len(true):
         raise BadParameter(f"sizes = {list(sizes)} and targets leave no cell to compare.")
+    share, *cheaper = (float(np.mean(true == guess)) for guess in guesses)
     most = max(np.mean(true == label) for label in (*RIVALS, NOBODY))
-    return Agreement(len(true), *(float(np.mean(true == guess)) for guess in guesses), float(most))
+    return Agreement(len(true), share, float(np.mean(told[0] == told[1])), *cheaper, float(most))
 
 
 @lru_cache(maxsize=256)
