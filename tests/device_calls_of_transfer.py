@@ -85,7 +85,7 @@ TRANSFER_CELLS |= {
             "Gaussian kernel",
             "components, Gaussian kernel",
             "sum over found tiles",
-            "tangent kernel",
+            "chosen tile",
             "random features",
             "one step",
             "recursive features",

@@ -65,15 +65,17 @@ _VIOLET, _PLUM, _INDIGO, _CRIMSON, _BROWN = "#5933CC", "#802074", "#200080", "#E
 # them. The dark five were searched for: contrast above 4, and all eleven at least 17 apart in CIELAB, also for a reader
 # without red or without green cones. Open and filled marks of one shape never share a colour.
 
-_THREE_DOTS, _FINE = (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))
+_THREE_DOTS, _FINE, _LONG = (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (9, 2))
 _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS = (3, 1, 0), (4, 1, 0), (8, 1, 0)
 _CROSS = (4, 1, 45)
 _SIX_POINTS, _HANGING, _SLANTED = (6, 1, 0), (3, 0, 180), (3, 0, 90)
-_LEANING, _SEVEN_POINTS, _SLASH = (3, 0, 30), (7, 1, 0), (2, 0, 45)
+_LEANING, _SEVEN_POINTS = (3, 0, 30), (7, 1, 0)
+_INVERTED_STAR, _TILTED = (5, 1, 180), (4, 0, 20)
 _FIVE_RAYS, _SIX_RAYS, _EIGHT_RAYS = (5, 2, 0), (6, 2, 0), (8, 2, 0)
 _THIN = (
     "*", "+", "x", "1", "2", "3", "4",
-    _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _SIX_POINTS, _FIVE_RAYS, _SIX_RAYS, _EIGHT_RAYS, _SLASH,
+    _THREE_POINTS, _FOUR_POINTS, _EIGHT_POINTS, _SIX_POINTS, _FIVE_RAYS, _SIX_RAYS, _EIGHT_RAYS,
+    _INVERTED_STAR,
 )  # fmt: skip
 
 LEARNER_STYLE = {
@@ -115,7 +117,8 @@ LEARNER_STYLE = {
     "spectral method": Style(_PLUM, _FOUR_POINTS, "--"),
     "network SGD": Style(_GREEN, ">", "-.", filled=False),
     "components, Gaussian kernel": Style(_PINK, "8", _THREE_DOTS, filled=False),
-    "sum over found tiles": Style(_INDIGO, _SLASH, _THREE_DOTS),
+    "sum over found tiles": Style(_VERMILION, _INVERTED_STAR, _LONG),
+    "chosen tile": Style(_GREEN, _TILTED, _LONG, filled=False),
     "fine-tuned": Style(_INDIGO, "p", "-.", filled=False),
 }
 """Style of each method by its label, the same through the whole book."""

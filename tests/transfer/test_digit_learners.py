@@ -16,14 +16,13 @@ from beyond_kernel.transfer.digit_learners import (
     fit_random_neurons,
     fit_recursive,
     fit_step,
-    fit_tangent,
     seen_metric,
     step_directions,
 )
 from beyond_kernel.transfer.digit_machines import SCALES
 from beyond_kernel.transfer.digit_measures import class_error, tile_shares
 from beyond_kernel.transfer.digit_network import fit_network
-from beyond_kernel.transfer.digit_parts import fit_parts
+from beyond_kernel.transfer.digit_parts import fit_one_part, fit_parts
 from beyond_kernel.transfer.real_digits import ClassProblem
 
 FITS = {
@@ -31,7 +30,7 @@ FITS = {
     "Gaussian kernel": fit_gaussian,
     "components": fit_components,
     "sum": fit_parts,
-    "tangent kernel": fit_tangent,
+    "chosen": fit_one_part,
     "random features": fit_random_neurons,
     "one step": fit_step,
     "recursive features": fit_recursive,
@@ -57,7 +56,10 @@ def test_each_learner_learns_and_keeps_the_precision(label, dtype):
     problem = quadrants(300, dtype=dtype)
     outputs = FITS[label](problem, generator_for(0, label))(problem.test.X)
     assert outputs.dtype == dtype
-    assert class_error(outputs, problem.test.y) < (0.75 if label == "linear model" else 0.68)  # .59 and .45 to .6
+    # .59 and .45 to .6; the choice sees one of the two coordinates, which leaves 2/3 at least, and has .78
+    most = {"linear model": 0.75, "chosen": 0.85}.get(label, 0.68)
+    assert class_error(outputs, problem.test.y) < most
+    assert label != "chosen" or class_error(outputs, problem.test.y) > 0.64
 
 
 @pytest.mark.parametrize("label", ["recursive features", "one step", "network"])

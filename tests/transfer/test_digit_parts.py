@@ -11,7 +11,15 @@ from beyond_kernel.foundations.learning.samples import Sample
 from beyond_kernel.random_streams import generator_for
 from beyond_kernel.transfer.digit_data import load_rows
 from beyond_kernel.transfer.digit_machines import SCALES
-from beyond_kernel.transfer.digit_parts import fit_parts, found_parts, parts_family, parts_kernel, share_in_tiles
+from beyond_kernel.transfer.digit_parts import (
+    fit_one_part,
+    fit_parts,
+    found_parts,
+    one_part_family,
+    parts_family,
+    parts_kernel,
+    share_in_tiles,
+)
 from beyond_kernel.transfer.real_digits import ClassProblem, draw_classes
 
 
@@ -85,6 +93,31 @@ def test_lengths_are_those_of_a_part():
     middle = float(torch.pdist(X).median()) / 2**0.5
     found = [kernel.keywords["length"] for kernel in parts_family(Sample(X, X), parts)]
     np.testing.assert_allclose(found, [scale * middle for scale in SCALES], rtol=1e-6)
+
+
+def test_one_part_is_all_that_a_kernel_of_the_choice_sees():
+    """Its four kernels are those of a Gaussian on that part's columns, at lengths in units of their median distance."""
+    X, Z = blocks(50), blocks(4, seed=1)
+    parts = [torch.tensor([0, 4]), torch.tensor([2, 3, 9])]
+    kernels = one_part_family(Sample(X, X), parts)
+    assert len(kernels) == len(parts) * len(SCALES)
+    for (part, scale), kernel in zip(itertools.product(parts, SCALES), kernels, strict=True):
+        length = scale * float(torch.pdist(X[:, part]).median())
+        expected = torch.exp(-torch.cdist(X[:, part], Z[:, part]).square() / (2 * length**2))
+        torch.testing.assert_close(kernel(X, Z), expected)
+
+
+@pytest.mark.parametrize("home", [0, 4, 9])
+def test_the_part_that_labels_ask_for_is_chosen(home):
+    """The label is the sign of one entry, which lies on one block of three: the machine moves with that block alone."""
+    X = blocks(400)
+    y = torch.nn.functional.one_hot((X[:, home] > 0).long(), 2).double()
+    machine = fit_one_part(ClassProblem(Sample(X[:80], y[:80]), Sample(X, y), unlabelled=X, tiles=3), generator_for(0))
+    block = next(block for block in (range(3), range(3, 8), range(8, 10)) if home in block)
+    other = torch.randn(400, 10, generator=generator_for(1, "other"), dtype=torch.float64)
+    other[:, list(block)] = X[:, list(block)]
+    torch.testing.assert_close(machine(other), machine(X))
+    assert float(((machine(X)[:, 1] > 0.5) == (X[:, home] > 0)).double().mean()) > 0.8
 
 
 def test_parts_come_from_the_pool_and_labels_do_not_count_for_them():

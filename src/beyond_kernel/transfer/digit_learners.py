@@ -12,7 +12,6 @@ import torch
 from beyond_kernel.checks import BadParameter, matrix, whole_number
 from beyond_kernel.foundations.learning.held_out import split_fifth
 from beyond_kernel.foundations.learning.samples import Sample
-from beyond_kernel.kernel_regime.tangent_kernel import tangent_kernel
 from beyond_kernel.transfer.digit_machines import (
     SCALES,
     Family,
@@ -45,11 +44,6 @@ def fit_linear(problem: ClassProblem, generator: torch.Generator) -> Machine:
 def fit_gaussian(problem: ClassProblem, generator: torch.Generator) -> Machine:
     """Fit a Gaussian kernel, its length in units of the median distance of two inputs. Chapter: real_digits."""
     return tuned_machine(problem.train, gaussian_family, generator)
-
-
-def fit_tangent(problem: ClassProblem, generator: torch.Generator) -> Machine:
-    """Fit the tangent kernel of a wide network, the size of its biases chosen. Chapter: real_digits."""
-    return tuned_machine(problem.train, _tangent_family, generator)
 
 
 def fit_components(problem: ClassProblem, generator: torch.Generator) -> Machine:
@@ -185,11 +179,6 @@ def _linear_family(train: Sample) -> list[Kernel]:
 
 def _linear_kernel(X: torch.Tensor, Z: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
     return (X - mean) @ (Z - mean).T / X.shape[1]
-
-
-def _tangent_family(train: Sample) -> list[Kernel]:
-    size = float(train.X.square().mean().sqrt())
-    return [functools.partial(tangent_kernel, bias=scale * size) for scale in SCALES]
 
 
 def _neuron_family(problem: ClassProblem, generator: torch.Generator, moved: bool) -> Family:

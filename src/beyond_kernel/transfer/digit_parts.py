@@ -1,7 +1,8 @@
-"""A fixed kernel that is a sum over the parts of an input, and the parts themselves, found without a label.
+"""Two kernels on the parts of an input, a sum over them and one part alone, and how the parts are found without labels.
 
 Entries of one image go together and entries of two do not, so the covariance of the inputs tells which entries belong
-to one tile. It does not tell which tile the label is about, and a sum that counts every tile alike need not know.
+to one tile. It does not tell which tile the label is about. A sum that counts every tile alike need not know; held-out
+labels can choose.
 """
 
 import functools
@@ -131,6 +132,37 @@ def fit_parts(problem: ClassProblem, generator: torch.Generator) -> Machine:
     """
     parts = found_parts(problem.unlabelled, problem.tiles)
     return tuned_machine(problem.train, functools.partial(parts_family, parts=parts), generator)
+
+
+def one_part_family(train: Sample, parts: list[torch.Tensor]) -> list[Kernel]:
+    """Return Gaussian kernels that see one part and nothing else, those of ``gaussian_family`` for each part in turn.
+
+    Args:
+        train: its inputs, of shape (n, d), at least two.
+        parts: places of the entries of each.
+
+    Raises:
+        BadParameter: as ``gaussian_family``, here for the inputs on each part.
+
+    Chapter: real_digits.
+    """
+    identity = torch.eye(train.X.shape[1], dtype=train.X.dtype, device=train.X.device)
+    return [kernel for part in parts for kernel in gaussian_family(train, identity[:, part])]
+
+
+def fit_one_part(problem: ClassProblem, generator: torch.Generator) -> Machine:
+    """Fit a Gaussian kernel on one of the parts that are found in the inputs of the pool, labelled or not.
+
+    It is told how many parts there are, and that one of them matters. Which one is chosen by labels, as the length is.
+
+    Args:
+        problem: its training sample, the inputs without labels, and the number of tiles.
+        generator: source of the fifth on which part, length and penalty are chosen.
+
+    Chapter: real_digits.
+    """
+    parts = found_parts(problem.unlabelled, problem.tiles)
+    return tuned_machine(problem.train, functools.partial(one_part_family, parts=parts), generator)
 
 
 def _clusters(alike: np.ndarray, count: int) -> np.ndarray:

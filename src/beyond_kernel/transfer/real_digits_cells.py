@@ -18,7 +18,6 @@ from beyond_kernel.transfer.digit_learners import (
     fit_random_neurons,
     fit_recursive,
     fit_step,
-    fit_tangent,
     seen_metric,
 )
 from beyond_kernel.transfer.digit_machines import (
@@ -30,7 +29,7 @@ from beyond_kernel.transfer.digit_machines import (
 )
 from beyond_kernel.transfer.digit_measures import accuracy, class_error, root_of, tile_root, tile_shares
 from beyond_kernel.transfer.digit_network import fit_network
-from beyond_kernel.transfer.digit_parts import fit_parts, found_parts, parts_family
+from beyond_kernel.transfer.digit_parts import fit_one_part, fit_parts, found_parts, one_part_family, parts_family
 from beyond_kernel.transfer.real_digits import ClassProblem, draw_classes, draw_transfer
 
 LEARNERS = {
@@ -38,7 +37,7 @@ LEARNERS = {
     "Gaussian kernel": fit_gaussian,
     "components, Gaussian kernel": fit_components,
     "sum over found tiles": fit_parts,
-    "tangent kernel": fit_tangent,
+    "chosen tile": fit_one_part,
     "random features": fit_random_neurons,
     "one step": fit_step,
     "recursive features": fit_recursive,
@@ -49,16 +48,13 @@ SEERS = ("covariance", "recursive features", "one step", "trained network")
 """The inputs themselves have a metric, and the three learners that learn one from labels do."""
 WAYS = (
     "inputs as they are",
-    *SEERS,
-    "mean weights of tiles",
-    "squared weights of tiles",
+    *(f"carried: {name}" for name in ("recursive features", "mean weights of tiles", "squared weights of tiles")),
     "labelled tile alone",
-    "sum over found tiles",
-    "metric of its own labels",
+    *(f"own: {name}" for name in ("sum over found tiles", "chosen tile", "recursive features")),
 )
-"""Ways to learn the second task, seven metrics first; the last of them is told where the label lives.
+"""Ways to learn the second task: as inputs are, in what the first task taught, told where to look, and three own.
 
-The two ways behind them use nothing of the first task.
+Those that are called own use nothing of the first task.
 """
 SHOWN = 6
 """Neurons after the step whose directions are kept."""
@@ -91,7 +87,7 @@ def digit_learner_cell(
 
     Returns:
         ``error``, in units of the best constant's, ``accuracy``, and ``share`` of the trace of the learner's metric on
-        the labelled tile, NaN where it has none.
+        the labelled tile, 1 where that tile was chosen, NaN where there is no metric.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -101,7 +97,7 @@ def digit_learner_cell(
     fit = LEARNERS[one_of("learner", learner, list(LEARNERS))]
     problem = draw_classes(load_rows(data), n, tiles, seed, beside=beside, question=question, device=device)
     predictor = fit(problem, generator_for(seed, learner, n))
-    share = tile_shares(seen_metric(predictor), tiles)[0] if learner in SEERS else np.nan
+    share = tile_shares(seen_metric(predictor), tiles)[0] if learner in (*SEERS, "chosen tile") else np.nan
     return _scores(predictor, problem.test) | {"share": float(share)}
 
 
@@ -136,11 +132,11 @@ def digit_picture_cell(data: str, tiles: int, n: int, *, device: str = "cpu", se
 def second_task_cell(
     data: str, tiles: int, n_source: int, sizes: Sequence[int], *, device: str = "cpu", seed: int
 ) -> dict[str, np.ndarray]:
-    """Return how well the second half of the classes is learnt in metrics that were learnt on the first half.
+    """Return how well the second half of the classes is learnt in a metric that was learnt on the first half, and else.
 
-    In each metric a Gaussian kernel is fitted to N labels, its length and penalty chosen by leave-one-out, and so is a
-    sum over tiles found without labels. Beside them stand recursive features on the same N labels and no others, which
-    choose on a fifth of them as they always do.
+    In each metric a Gaussian kernel is fitted to N labels, its length and penalty chosen by leave-one-out. So are a sum
+    over tiles found without labels, and a kernel on one of these tiles. Beside them stand recursive features on the
+    same N labels and no others, which choose on a fifth of them as they always do.
 
     Args:
         data: what ``source_of`` returned.
@@ -151,7 +147,7 @@ def second_task_cell(
         seed: of everything drawn.
 
     Returns:
-        ``error`` and ``accuracy``, of shape (len(sizes), 9), a column for each of ``WAYS``.
+        ``error`` and ``accuracy``, of shape (len(sizes), 8), a column for each of ``WAYS``.
 
     Raises:
         BadParameter: if a parameter is out of range.
@@ -163,7 +159,8 @@ def second_task_cell(
     if max(sizes) > len(target.train):
         raise BadParameter(f"sizes = {list(sizes)} is out of range: the second task has {len(target.train)} labels.")
     families = [functools.partial(gaussian_family, root=root) for root in _roots(source, seed)]
-    families.append(functools.partial(parts_family, parts=found_parts(target.unlabelled, tiles)))
+    parts = found_parts(target.unlabelled, tiles)
+    families += [functools.partial(family, parts=parts) for family in (parts_family, one_part_family)]
     rows = []
     for N in sizes:
         train = _first(target, N)
@@ -222,20 +219,18 @@ def _metrics(problem: ClassProblem, seed: int) -> tuple[list[torch.Tensor], torc
 
 
 def _roots(source: ClassProblem, seed: int) -> list[torch.Tensor]:
-    """Return the roots of the metrics in ``WAYS``: the identity, the root of each metric, and three by tiles.
+    """Return the roots of the first five of ``WAYS``: the identity, the metric of recursive features, three by tiles.
 
-    The metric of recursive features is a root of gradients already; of covariance and of weights the root is taken
-    first. Of tiles there are the mean weights themselves, as of the whole metric, and their squares.
+    Of tiles there are the mean weights themselves, as of the whole metric, their squares, and all weight on the first.
     """
-    metrics, _ = _metrics(source, seed)
-    d = source.train.X.shape[1]
-    here = {"dtype": metrics[0].dtype, "device": metrics[0].device}
-    labelled = torch.zeros(d, dtype=here["dtype"], device=here["device"])
-    labelled[: d // source.tiles] = 1
-    roots = [torch.eye(d, dtype=here["dtype"], device=here["device"])]
-    roots += [root_of(metric, 0.5 if place == 1 else 0.25) for place, metric in enumerate(metrics)]
-    weights = (tile_root(metrics[1], source.tiles, power) for power in (0.5, 1.0))
-    return [*roots, *weights, torch.diag(labelled)]
+    label = "recursive features"
+    metric = seen_metric(LEARNERS[label](source, generator_for(seed, label, len(source.train))))
+    identity = torch.eye(len(metric), dtype=metric.dtype, device=metric.device)
+    labelled = torch.zeros_like(identity)
+    inside = len(metric) // source.tiles
+    labelled[:inside, :inside] = identity[:inside, :inside]
+    weights = [tile_root(metric, source.tiles, power) for power in (0.5, 1.0)]
+    return [identity, root_of(metric, 0.5), *weights, labelled]
 
 
 def _first(problem: ClassProblem, N: int) -> Sample:
