@@ -26,6 +26,8 @@ FROM_SCRATCH = (fit_one_step, fit_gaussian_kernel, fit_recursive_features)
 TOLD = (fit_oracle, fit_oracle_kernel)
 LEARNERS = tuple(map(label_of, (fit_transferred, fit_transferred_metric, *TOLD, *FROM_SCRATCH)))
 """The learners compared on the target task; the last three start from scratch, two before them know the subspace."""
+ORACLE_LENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Lengths of the oracle kernel, more than a rival has, as the longest of theirs is not long in a subspace."""
 LEARNT = 0.15
 """Risk from which on a learner from scratch is not run with more samples, well below every threshold of interest."""
 
@@ -105,5 +107,6 @@ def _prepared(learner: str, source: Target, n: int, width: int, noise: float, de
     if learner == label_of(fit_transferred_metric):
         return functools.partial(fit_transferred_metric, metric=pretrain_metric(source, n, noise, seed, device=device))
     wide = {label_of(fit): functools.partial(fit, width=width) for fit in (fit_oracle, fit_one_step)}
-    exact = {label_of(fit): fit for fit in (fit_oracle_kernel, fit_gaussian_kernel, fit_recursive_features)}
-    return (wide | exact)[learner]
+    told = {label_of(fit_oracle_kernel): functools.partial(fit_oracle_kernel, scales=ORACLE_LENGTHS)}
+    exact = {label_of(fit): fit for fit in (fit_gaussian_kernel, fit_recursive_features)}
+    return (wide | told | exact)[learner]

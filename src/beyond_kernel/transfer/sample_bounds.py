@@ -1,4 +1,4 @@
-"""What is known of samples that were not reached: more than the largest size that was run, and nothing above that."""
+"""What is known of samples outside the sizes that were run: more than the largest, or fewer than the smallest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ import numpy as np
 import xarray
 
 from beyond_kernel.checks import BadParameter
-from beyond_kernel.transfer.sample_savings import growth
 
 
 @dataclass(frozen=True)
@@ -62,31 +61,44 @@ class Bounds:
         return worst if accepted[0] else best
 
 
-def known(samples: xarray.DataArray, most: float | xarray.DataArray) -> Bounds:
-    """Return the samples that are needed where they are known, and the largest size and infinity where they are not.
+def known(samples: xarray.DataArray, most: float | xarray.DataArray, least: float | xarray.DataArray) -> Bounds:
+    """Return the samples that are needed where they are known, and what the sizes that were run leave open elsewhere.
+
+    Where the largest size was not enough, the samples lie between it and infinity; where the smallest was enough
+    already, between one sample and it.
 
     Args:
-        samples: numbers of samples; NaN where the largest size that was run was not enough.
-        most: that size, one for all or an array along one of the dimensions.
+        samples: numbers of samples as ``samples_to_reach`` gives them; NaN where the largest size was not enough, the
+            smallest size where that was enough.
+        most: largest size that was run, one for all or an array along some of the dimensions.
+        least: smallest size that was run, likewise.
 
     Chapter: frozen_representation.
     """
-    return Bounds(samples.fillna(most), samples.fillna(np.inf))
+    enough = samples <= least
+    return Bounds(samples.fillna(most).where(~enough, 1.0), samples.fillna(np.inf))
 
 
-def known_growth(samples: xarray.DataArray, most: float) -> Bounds:
-    """Return the slope of log N against log d for each seed, where a dimension that was not reached bounds it.
+def known_growth(samples: xarray.DataArray, most: float, least: float) -> Bounds:
+    """Return the slope of log N against log d for each seed, where a dimension that is not known bounds it.
 
     The slope is a sum of logarithms, with weights above 0 in the upper dimensions and below 0 in the lower ones. More
-    samples than ``most`` make it steeper in the upper ones, by nobody knows how much, and flatter in the lower ones.
+    samples than ``most`` make it steeper in the upper ones, by nobody knows how much, and flatter in the lower ones;
+    fewer than ``least`` the other way round.
 
     Args:
         samples: with the dimension ``d``; NaN where the threshold was not reached.
         most: largest size that was run.
+        least: smallest size that was run.
 
     Chapter: frozen_representation.
     """
-    slopes, missing = growth(samples.fillna(most)), samples.isnull()
-    place = np.log(samples.d / np.exp(np.log(samples.d).mean()))
-    steeper, flatter = (missing & (place > 0)).any("d"), (missing & (place < 0)).any("d")
-    return Bounds(slopes.where(~flatter, -np.inf), slopes.where(~steeper, np.inf))
+    logs = known(samples, most, least).through(np.log)
+    place = np.log(samples.d) - np.log(samples.d).mean()
+    weights = place / (place**2).sum()
+
+    def total(upper: xarray.DataArray, lower: xarray.DataArray) -> xarray.DataArray:
+        parts = weights * xarray.where(weights > 0, upper, lower)
+        return parts.where(weights != 0, 0.0).sum("d")
+
+    return Bounds(total(logs.low, logs.high), total(logs.high, logs.low))
