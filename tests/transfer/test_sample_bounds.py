@@ -97,3 +97,17 @@ def test_a_claim_is_decided_only_where_both_ends_agree():
     assert math.isnan(Bounds(2.0, math.inf).deciding(at_most=3)) and math.isnan(Bounds(0.0, 2.0).deciding(at_least=1))
     with pytest.raises(BadParameter, match="exactly one"):
         Bounds(1.0, 2.0).deciding()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (2.0, 2.0, "2.00"),
+        (0.25, math.inf, "at least 0.25"),
+        (0.0, 3.0, "at most 3.00"),
+        (0.5, 3.0, "between 0.50 and 3.00"),
+        (0.0, math.inf, "an unknown number of"),
+    ],
+)
+def test_only_what_is_known_is_said(low, high, words):
+    assert Bounds(low, high).in_words() == words

@@ -60,6 +60,20 @@ class Bounds:
         best, worst = (low, high) if np.isfinite(at_most) else (high, low)
         return worst if accepted[0] else best
 
+    def in_words(self) -> str:
+        """Return what is known of a number that is not negative, to two digits after the point.
+
+        >>> Bounds(1.5, 1.5).in_words(), Bounds(1.5, np.inf).in_words(), Bounds(0.0, 1.5).in_words()
+        ('1.50', 'at least 1.50', 'at most 1.50')
+        >>> Bounds(1.0, 1.5).in_words(), Bounds(0.0, np.inf).in_words()
+        ('between 1.00 and 1.50', 'an unknown number of')
+        """
+        if self.low == self.high:
+            return f"{self.low:.2f}"
+        if np.isfinite(self.high):
+            return f"between {self.low:.2f} and {self.high:.2f}" if self.low > 0 else f"at most {self.high:.2f}"
+        return f"at least {self.low:.2f}" if self.low > 0 else "an unknown number of"
+
 
 def known(samples: xarray.DataArray, most: float | xarray.DataArray, least: float | xarray.DataArray) -> Bounds:
     """Return the samples that are needed where they are known, and what the sizes that were run leave open elsewhere.
