@@ -69,6 +69,13 @@ def test_in_the_smallest_dimension_it_bounds_the_slope_from_above_and_in_the_mid
     assert found.high.values.tolist() == [pytest.approx(-0.5), pytest.approx(0.5), math.inf]
 
 
+def test_the_middle_dimension_has_no_weight_whatever_the_rounding():
+    for d in range(2, 60):
+        dims = [float(d), 2.0 * d, 4.0 * d]
+        found = known_growth(xarray.DataArray([[4.0, math.nan, 16.0]], {"seed": [0], "d": dims}), 64.0, 1.0)
+        assert found.low.item() == pytest.approx(1.0) and found.high.item() == pytest.approx(1.0)
+
+
 def test_every_unknown_size_drawn_anew_stays_within_the_bounds_and_comes_near_to_them():
     """Against brute force: what was not reached is any number above the largest size, or from 1 to the smallest."""
     draws = np.random.default_rng(0)
