@@ -52,10 +52,7 @@ WAYS = (
     "labelled tile alone",
     *(f"own: {name}" for name in ("sum over found tiles", "chosen tile", "recursive features")),
 )
-"""Ways to learn the second task: as inputs are, in what the first task taught, told where to look, and three own.
-
-Those that are called own use nothing of the first task.
-"""
+"""Ways to learn the second task; those that are called own use nothing of the first task."""
 SHOWN = 6
 """Neurons after the step whose directions are kept."""
 DRAWS = 4

@@ -11,7 +11,7 @@ from beyond_kernel.transfer.frozen_representation_cells import LEARNERS, transfe
 
 ORACLES = ("oracle", "oracle kernel")
 REPEATED = ("transferred", "transferred metric", *ORACLES)
-"""Learners that are run on few samples, so that one draw of them says little: their risk is a mean over draws."""
+"""Learners that are run on few samples, so that one draw of them says little; their risk is a mean over draws."""
 
 
 def transfer_curves(

@@ -91,7 +91,7 @@ RADIAL_LAWS: dict[str, Callable[..., torch.Tensor]] = {
     "heavy-tailed": heavy_tailed,
     "half heavy-tailed": half_heavy_tailed,
 }
-"""Sampler by name. Their covariance is not the identity, or does not exist: ``draw_problem`` does not take them."""
+"""Sampler by name. Their covariance is not the identity, or does not exist, and ``draw_problem`` does not take them."""
 
 
 def wave_number(d: int, alpha: float = 1.0) -> float:

@@ -13,7 +13,7 @@ from beyond_kernel.foundations.targets.target import Target
 from beyond_kernel.random_streams import generator_for
 
 Law = str | Callable[..., torch.Tensor]
-"""A key of ``INPUT_LAWS`` or ``RADIAL_LAWS``, or a sampler: a function of n, d, a generator and a dtype."""
+"""A key of ``INPUT_LAWS`` or ``RADIAL_LAWS``, or a sampler, which is a function of n, d, a generator and a dtype."""
 
 
 @dataclass(frozen=True)
