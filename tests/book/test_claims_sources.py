@@ -1,5 +1,7 @@
 """Every claim of a chapter has a name, a statement, a source, a test that exists, a tolerance, a reason."""
 
+import ast
+
 import pytest
 from chapter_cells import Chapter, chapter_names, read_chapter, read_notebook
 from claim_calls import claim_faults, claim_names
@@ -63,3 +65,20 @@ def replace(notebook, old, new):
         cell["source"] = cell["source"].replace(old, new)
         for output in cell.get("outputs", []):
             output["text"] = output["text"].replace(old, new) if old == "averages" else output["text"]
+
+
+@pytest.mark.parametrize("name", chapter_names())
+def test_no_claim_is_printed_where_it_is_made(name):
+    """The last value of a cell stands on the page unless a semicolon ends it; the verdict prints all claims."""
+    cells = [cell["source"].rstrip() for cell in read_chapter(name).notebook["cells"] if cell["cell_type"] == "code"]
+    assert [text for text in cells if shows_its_claim(text)] == []
+
+
+def test_a_printed_claim_is_seen():
+    assert shows_its_claim('x = 1\nledger.claim("a")') and not shows_its_claim('ledger.claim("a");')
+
+
+def shows_its_claim(text):
+    """Return whether a cell ends with a claim that Jupyter shows."""
+    last = ([None] + ast.parse(text).body)[-1] if "ledger.claim(" in text else None
+    return isinstance(last, ast.Expr) and "ledger.claim(" in ast.unparse(last) and not text.endswith(";")
